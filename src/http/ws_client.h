@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * WebSocket client
+ *
+ * Connects to a ws: or wss: URL, does the opening handshake and hands over a ws_connection in the
+ * client's role. Names, TCP and TLS come from the HTTP client's libcurl. Own thread.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bytes.h"
+#include "http/h1_parse.h"
+
+struct http_client;
+struct ws_client;
+struct ws_connection;
+
+struct ws_client_handler {
+    /* The handshake succeeded; `ws` has no handler yet: ws_set_handler() now. `headers` is the 101
+     * answer, valid until return. The attempt is over, its pointer dead. */
+    void (*on_open)(void *ctx, struct ws_connection *ws, const struct http_header *headers,
+                    size_t header_count);
+    /* It failed. `status` is the HTTP answer's if there was one other than 101, else 0. */
+    void (*on_error)(void *ctx, unsigned status, const char *what);
+};
+
+/* Everything is copied. */
+struct ws_client_options {
+    struct bytes url; /* ws, wss, http or https */
+    const struct http_header *headers;
+    size_t header_count;     /* more headers, such as Cookie or Sec-WebSocket-Protocol */
+    bool deflate;            /* offer permessage-deflate */
+    uint32_t timeout_ms;     /* 0: LIMIT_HTTP_CONNECT_MS */
+};
+
+/* Never NULL; callbacks come from the loop only. */
+struct ws_client *ws_client_connect(struct http_client *client,
+                                    const struct ws_client_options *options,
+                                    const struct ws_client_handler *handler, void *ctx);
+
+/* Stop; no callback follows, the pointer is dead. */
+void ws_client_abort(struct ws_client *attempt);
