@@ -1,0 +1,72 @@
+#pragma once
+
+/*
+ * Worker
+ *
+ * One version of a project's code, evaluated in a realm of its own on one shard: the stateless
+ * Worker, and the classes of its objects as struct class for actor/. A deploy makes a new one
+ * beside the old; the old one lives until the last request and the last instance of it are gone.
+ *
+ * Own thread of the shard.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct class;
+struct err_text;
+struct event_result;
+struct fetch_request;
+struct js_engine;
+struct loop;
+struct namespace;
+struct shard;
+struct worker;
+
+/* What all Workers of a process share: borrowed, outlives them. */
+struct worker_bundle {
+    struct bytes script;    /* esbuild's CommonJS output, UTF-8 */
+    const char *path;       /* its file: name of stack frames; modules beside it are require()d */
+    struct bytes source_map; /* JSON; data NULL: none */
+    /* Settings as JSON: {"name", "compatibilityDate", "compatibilityFlags": [],
+     *  "bindings": [{"name", "type", …}]} with types
+     *    durable_object_namespace {"namespace": index into `namespaces`, "className"}
+     *    plain_text {"text"} · secret_text {"text"} · json {"json"}
+     *    unsupported {"what"}: touching it throws an error that names it */
+    struct bytes settings;
+    struct namespace *const *namespaces;
+    size_t namespace_count;
+};
+
+struct worker_options {
+    const struct worker_bundle *bundle;
+    struct js_engine *engine; /* borrowed */
+    struct shard *shard;      /* borrowed */
+    struct loop *loop;        /* borrowed: outgoing requests */
+    int64_t cpu_limit_ms;     /* one entry into JavaScript may run this long; 0: no limit */
+};
+
+enum worker_create_result {
+    WORKER_CREATE_THREW = 1, /* the script threw, or a class is missing: `why` says where */
+};
+
+int worker_create(struct worker **out, const struct worker_options *options, struct err_text *why);
+
+/* No more requests come; freed when the last is done and no class of it is in use. */
+void worker_retire(struct worker *worker);
+
+/* The class of bundle->namespaces[index]; NULL when this Worker does not export it (a namespace of
+ * another script). Owned by the worker. */
+struct class *worker_class(struct worker *worker, size_t index);
+
+/* Runs the Worker's fetch handler. Takes ownership of the request. reply() comes later on this
+ * thread, exactly once, with a result it owns: a response, or a failure (platform.md §1.9.8: 500,
+ * or 503 when overloaded). */
+void worker_fetch(struct worker *worker, struct fetch_request *request,
+                  void (*reply)(void *data, struct event_result *result), void *data);
+
+/* Requests under way, waitUntil included. */
+size_t worker_busy(const struct worker *worker);
