@@ -1,0 +1,242 @@
+/*
+ * Configuration
+ *
+ * What a wrangler file says, for server/project.c: one pure function from texts to a project, run
+ * once at start in a realm of its own. It knows wrangler's rules (which keys a named environment
+ * inherits, what `migrations` make of classes, where secrets come from) and says of everything it
+ * does not use whether that matters.
+ *
+ *   configure({ file, text, env?, vars?: ["K:V"], files?: {".dev.vars": text, …}, production?,
+ *               version?: {id, timestamp} })
+ *     → { errors, warnings: [{file, line, column, message}], project }
+ *
+ * `project` is undefined when there are errors.
+ */
+
+import { Check, isTable } from "./config_check.js";
+import { foldClasses } from "./config_classes.js";
+import { esbuildArguments } from "./config_esbuild.js";
+import { ENVIRONMENT_KEYS, TOP_LEVEL_KEYS } from "./config_keys.js";
+import { readSource } from "./config_source.js";
+import { addVariables } from "./config_vars.js";
+
+/** Behaviour that this version knows; a project without a date gets it. */
+const NEWEST_DATE = "2026-11-20";
+
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_-]*$/;
+const CLASS_NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+
+/** The types of all keys of one level; unknown ones are warned about. */
+function checkLevel(check, path, table, known) {
+  check.unknown(path, table, Object.keys(known));
+  for (const [key, { type }] of Object.entries(known)) {
+    if (type === undefined || table[key] === undefined) continue;
+    if (!check.is([...path, key], table[key], type)) table[key] = undefined;
+  }
+}
+
+function environmentOf(check, root, env) {
+  const table = root.env?.[env];
+  if (table !== undefined) {
+    checkLevel(check, ["env", env], table, ENVIRONMENT_KEYS);
+    return table;
+  }
+  const names = Object.keys(root.env ?? {});
+  const message = `No environment found in configuration with name "${env}".`;
+  if (names.length === 0) check.warn([], message);
+  else check.error(["env"], `${message} The available configured environment names are: ${JSON.stringify(names)}`);
+  return undefined;
+}
+
+/** The top level and the chosen environment as one table, and where each key of it stands. */
+function flatten(check, root, env) {
+  const config = {};
+  const own = env === undefined ? undefined : environmentOf(check, root, env);
+  for (const [key, { inherited }] of Object.entries(ENVIRONMENT_KEYS)) {
+    if (own === undefined || inherited) config[key] = root[key];
+    if (own?.[key] !== undefined) config[key] = own[key];
+    if (own !== undefined && !inherited && own[key] === undefined && root[key] !== undefined) {
+      check.warn([key], `"${key}" exists at the top level, but not on "env.${env}". This is not what you probably want, since "${key}" configuration is not inherited by environments. Please add "${key}" to "env.${env}".`, true);
+    }
+  }
+  for (const key of Object.keys(TOP_LEVEL_KEYS)) config[key] = root[key];
+  config.name = own?.name ?? (env !== undefined && root.name !== undefined ? `${root.name}-${env}` : root.name);
+  config.hasMain = "main" in root || (own !== undefined && "main" in own); // of a wrong type, perhaps
+  const pathOf = (key) => (own?.[key] !== undefined ? ["env", env, key] : [key]);
+  warnMissingVars(check, root, own, env);
+  return { config, pathOf };
+}
+
+function warnMissingVars(check, root, own, env) {
+  if (own?.vars === undefined || root.vars === undefined) return;
+  const missing = Object.keys(root.vars).filter((name) => !(name in own.vars));
+  if (missing.length === 0) return;
+  check.warn(["env", env, "vars"], `The following vars exist at the top level, but not on "env.${env}.vars": ${missing.join(", ")}. This is probably not what you want, since "vars" configuration is not inherited by environments.`, true);
+}
+
+function checkNames(check, pathOf, config) {
+  if (config.name !== undefined && !NAME.test(config.name)) {
+    check.error(pathOf("name"), `"name" may have letters, digits, dashes and underscores only, but is ${JSON.stringify(config.name)}.`);
+  }
+  if (config.main === undefined && !config.hasMain) {
+    check.error(["main"], `"main" is missing: name the file the Worker starts from, for example "main": "src/index.ts".`);
+  }
+  if (config.compatibility_date === undefined) {
+    check.warn([], `"compatibility_date" is missing: behaving as of ${NEWEST_DATE}. Add "compatibility_date": "${NEWEST_DATE}" to keep it so.`);
+  } else if (!/^\d{4}-\d\d-\d\d$/.test(config.compatibility_date)) {
+    check.error(pathOf("compatibility_date"), `"compatibility_date" must be a date of the form YYYY-MM-DD, but is ${JSON.stringify(config.compatibility_date)}.`);
+  } else if (config.compatibility_date > NEWEST_DATE) {
+    check.warn(pathOf("compatibility_date"), `"compatibility_date" is newer than this version knows: behaving as of ${NEWEST_DATE}.`);
+  }
+}
+
+/** Bindings in `durable_objects`, checked: [{name, className, scriptName, path}]. */
+function objectBindings(check, pathOf, config) {
+  const table = config.durable_objects;
+  if (table === undefined) return [];
+  const path = pathOf("durable_objects");
+  check.unknown(path, table, ["bindings", "code_update_strategy"]);
+  if (!check.is([...path, "bindings"], table.bindings, "array of object")) return [];
+  return table.bindings.flatMap((item, i) => {
+    const at = [...path, "bindings", i];
+    check.unknown(at, item, ["name", "class_name", "script_name", "environment"]);
+    const name = check.required([...at, "name"], item.name, "string");
+    const className = check.required([...at, "class_name"], item.class_name, "string");
+    check.is([...at, "script_name"], item.script_name, "string");
+    if (className !== undefined && !CLASS_NAME.test(className)) {
+      check.error([...at, "class_name"], `"${className}" cannot be the name of a class.`);
+      return [];
+    }
+    return name === undefined || className === undefined ? [] : [{ name, className, scriptName: item.script_name, path: at }];
+  });
+}
+
+/** Adds namespaces to `bindings`; returns the classes this Worker holds. */
+function addObjects(check, bindings, pathOf, config, worker) {
+  const classes = foldClasses(check, worker, pathOf, config);
+  const namespaces = [...classes].map(([className, { sqlite, key }]) => ({ className, uniqueKey: key, sqlite, bound: false }));
+  for (const { name, className, scriptName, path } of objectBindings(check, pathOf, config)) {
+    if (scriptName !== undefined && scriptName !== worker) {
+      check.warn(path, `"${name}" is bound to ${className} of the Worker "${scriptName}", which does not run here: using it throws.`);
+      bindings.set(name, { name, type: "unsupported", what: `Durable Object class ${className} of the Worker "${scriptName}"` });
+      continue;
+    }
+    let index = namespaces.findIndex((namespace) => namespace.className === className);
+    if (index === -1) {
+      check.warn([...path, "class_name"], `There is no migration for the class ${className}, so it has no SQLite storage. Add "migrations": [{ "tag": "v1", "new_sqlite_classes": ["${className}"] }].`);
+      index = namespaces.push({ className, uniqueKey: `${worker}-${className}`, sqlite: false, bound: true }) - 1;
+    }
+    namespaces[index].bound = true;
+    bindings.set(name, { name, type: "durable_object_namespace", namespace: index, className });
+  }
+  return namespaces;
+}
+
+/** Bindings of services that are not served here, each under its name with words for the error. */
+function addUnsupported(check, bindings, pathOf, config) {
+  const known = { ...ENVIRONMENT_KEYS, ...TOP_LEVEL_KEYS };
+  for (const [key, { use, names, why }] of Object.entries(known)) {
+    const value = config[key];
+    if (value === undefined) continue;
+    const reason = use === "ignored" ? why(value) : false;
+    if (reason) check.warn(pathOf(key), `"${key}" is ignored: ${reason}.`, true);
+    if (use !== "binding") continue;
+    const found = names(value).filter(([name]) => typeof name === "string");
+    for (const [name, what] of found) bindings.set(name, { name, type: "unsupported", what });
+    if (found.length > 0) {
+      check.warn(pathOf(key), `"${key}" is not supported here: ${found.map(([name]) => `env.${name}`).join(", ")} will throw when used.`, true);
+    }
+  }
+}
+
+function addAssets(check, bindings, pathOf, config) {
+  if (config.assets === undefined) return;
+  const path = pathOf("assets");
+  check.unknown(path, config.assets, ["directory", "binding", "html_handling", "not_found_handling", "run_worker_first"]);
+  check.is([...path, "binding"], config.assets.binding, "string");
+  const name = config.assets.binding;
+  if (typeof name === "string") bindings.set(name, { name, type: "unsupported", what: "Static assets" });
+  check.warn(path, `"assets" is not supported here yet: static files are not served.`, true);
+}
+
+function addVersionMetadata(check, bindings, pathOf, config, input) {
+  if (config.version_metadata === undefined) return;
+  const name = check.required([...pathOf("version_metadata"), "binding"], config.version_metadata.binding, "string");
+  const { id = "", timestamp = "" } = input.version ?? {};
+  if (name !== undefined) bindings.set(name, { name, type: "json", json: { id, tag: "", timestamp } });
+}
+
+function devOf(check, config) {
+  const dev = config.dev ?? {};
+  const path = ["dev"];
+  check.unknown(path, dev, ["ip", "port", "inspector_port", "inspector_ip", "local_protocol", "upstream_protocol", "host", "enable_containers", "container_engine", "generate_types"]);
+  check.is([...path, "ip"], dev.ip, "string");
+  check.is([...path, "port"], dev.port, "number");
+  if (dev.local_protocol === "https") check.warn([...path, "local_protocol"], `"dev.local_protocol" is ignored: there is no TLS here, put a proxy in front.`);
+  return { host: dev.ip ?? "", port: dev.port ?? -1 };
+}
+
+function buildOf(check, pathOf, config) {
+  const build = config.build ?? {};
+  const path = pathOf("build");
+  check.unknown(path, build, ["command", "cwd", "watch_dir", "upload"]);
+  check.is([...path, "command"], build.command, "string");
+  check.is([...path, "cwd"], build.cwd, "string");
+  const watched = build.watch_dir ?? "./src";
+  check.is([...path, "watch_dir"], watched, Array.isArray(watched) ? "array of string" : "string");
+  return { command: build.command ?? "", cwd: build.cwd ?? "", watch: build.command === undefined ? [] : [watched].flat() };
+}
+
+function projectOf(check, root, input) {
+  checkLevel(check, [], root, { ...ENVIRONMENT_KEYS, ...TOP_LEVEL_KEYS });
+  const { config, pathOf } = flatten(check, root, input.env);
+  checkNames(check, pathOf, config);
+  const name = config.name ?? "worker";
+  const date = config.compatibility_date ?? NEWEST_DATE;
+  const bindings = new Map();
+  addUnsupported(check, bindings, pathOf, config);
+  addAssets(check, bindings, pathOf, config);
+  addVersionMetadata(check, bindings, pathOf, config, input);
+  addVariables(check, bindings, pathOf, config, input);
+  const namespaces = addObjects(check, bindings, pathOf, config, name);
+  const settings = {
+    name,
+    compatibilityDate: date,
+    compatibilityFlags: config.compatibility_flags ?? [],
+    bindings: [...bindings.values()],
+  };
+  return {
+    name,
+    main: config.main,
+    settings: JSON.stringify(settings),
+    namespaces,
+    noBundle: config.no_bundle === true,
+    esbuild: esbuildArguments(check, pathOf, { ...config, production: input.production }, date),
+    build: buildOf(check, pathOf, config),
+    dev: devOf(check, config),
+  };
+}
+
+export function configure(input) {
+  const source = readSource(input.file, input.text);
+  const check = new Check(input.file, source.locate);
+  if (source.errors.length > 0) {
+    const errors = source.errors.map((error) => ({ file: input.file, ...error }));
+    return { errors, warnings: [] };
+  }
+  if (!isTable(source.value)) {
+    check.error([], "The file must hold one object.");
+    return { errors: check.errors, warnings: [] };
+  }
+  const project = projectOf(check, source.value, input);
+  const { errors, warnings } = check;
+  return { errors, warnings, project: errors.length === 0 ? project : undefined };
+}
+
+/** What server/watch.c and bundle.c want to know of esbuild's metafile. */
+export function readMetafile(text) {
+  const { inputs } = JSON.parse(text);
+  const files = Object.keys(inputs).filter((name) => !/^[a-z-]+:/.test(name) && !name.startsWith("<"));
+  const asyncHooks = Object.values(inputs).some(({ imports }) => imports.some(({ path, external }) => external && path === "node:async_hooks"));
+  return { files, asyncHooks };
+}
