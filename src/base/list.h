@@ -19,7 +19,7 @@ struct list {
 };
 
 /* The struct around an embedded member. */
-#define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
 
 static inline void list_init(struct list *list)
 {

@@ -32,7 +32,10 @@ struct sm {
     unsigned count;
 };
 
-#define SM(noun, states) {(noun), (states), sizeof(states) / sizeof((states)[0])}
+#define SM(noun, states)                                                                           \
+    {                                                                                              \
+        (noun), (states), sizeof(states) / sizeof((states)[0])                                     \
+    }
 
 /* Is the move in the table? */
 bool sm_allows(const struct sm *sm, unsigned from, unsigned to);

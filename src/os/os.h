@@ -43,8 +43,8 @@ void os_random(struct os *os, void *out, size_t len);
 enum os_open_flags {
     OS_READ = 1,
     OS_WRITE = 2,
-    OS_CREATE = 4,     /* if it is missing */
-    OS_EXCLUSIVE = 8,  /* with OS_CREATE: it must be missing */
+    OS_CREATE = 4,    /* if it is missing */
+    OS_EXCLUSIVE = 8, /* with OS_CREATE: it must be missing */
     OS_TRUNCATE = 16,
 };
 

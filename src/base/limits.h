@@ -1,0 +1,100 @@
+#pragma once
+
+/*
+ * Limits
+ *
+ * Every queue, buffer and loop over what somebody else can size has its bound here, with where
+ * the number comes from: "CF" is a documented or observable limit of Cloudflare, which scripts
+ * can tell; "ours" is a guess that keeps one client from hurting the others.
+ */
+
+#include <stdint.h>
+
+/* clang-format off */
+
+/* Loops and streams */
+#define LIMIT_LOOP_READ_BYTES         (64 * 1024)        /* ours: all sockets of a loop share it */
+#define LIMIT_LOOP_TASK_ROUNDS        64                 /* ours: tasks deferring tasks, per turn */
+#define LIMIT_STREAM_HIGH_BYTES       (256 * 1024)       /* ours: unsent, then writers wait */
+#define LIMIT_STREAM_LOW_BYTES        (64 * 1024)        /* ours: unsent, then they may go on */
+#define LIMIT_STREAM_LINGER_MS        5000               /* ours: closing, and the peer is silent */
+#define LIMIT_LISTENER_BACKLOG        4096               /* ours: clients waiting in the kernel */
+#define LIMIT_LISTENER_BATCH          64                 /* ours: clients accepted per turn */
+#define LIMIT_LISTENER_RETRY_MS       100                /* ours: out of descriptors, try again */
+
+/* HTTP/1.1 */
+#define LIMIT_HTTP_LINE_BYTES         (16 * 1024)        /* CF: 16 KB of URL */
+#define LIMIT_HTTP_HEAD_BYTES         (128 * 1024)       /* CF: 128 KB of header, in sum */
+#define LIMIT_HTTP_HEADERS            256                /* ours */
+#define LIMIT_HTTP_METHOD_BYTES       32                 /* ours: the longest in use has 17 */
+#define LIMIT_HTTP_CHUNK_DIGITS       15                 /* ours: of a chunk's size, no overflow */
+#define LIMIT_HTTP_CHUNK_EXTRA_BYTES  (16 * 1024)        /* ours: extensions, trailers of a body */
+#define LIMIT_HTTP_BODY_CHUNK_BYTES   (64 * 1024)        /* ours: one read, one piece of a stream */
+#define LIMIT_HTTP_BODY_QUEUE_BYTES   (256 * 1024)       /* ours: unread body kept, then no reads */
+#define LIMIT_HTTP_HEAD_TIMEOUT_MS    60000              /* ours: first byte to end of header */
+#define LIMIT_HTTP_IDLE_TIMEOUT_MS    75000              /* ours: kept alive between requests */
+#define LIMIT_HTTP_STALL_TIMEOUT_MS   120000             /* ours: client neither takes nor gives */
+#define LIMIT_HTTP_BODY_DRAIN_BYTES   (256 * 1024)       /* ours: rest skipped to keep alive */
+#define LIMIT_HTTP_CONNECT_TIMEOUT_MS 30000              /* ours: outgoing name, TCP and TLS */
+#define LIMIT_HTTP_FETCHES            1024               /* ours: outgoing connections, per loop */
+#define LIMIT_CONNECTIONS             65536              /* ours: open at once on one shard */
+
+/* WebSocket */
+#define LIMIT_WS_MESSAGE_BYTES        (32 * 1024 * 1024) /* CF: a message received */
+#define LIMIT_WS_CONTROL_BYTES        125                /* RFC 6455 §5.5 */
+#define LIMIT_WS_CLOSE_REASON_BYTES   123                /* RFC 6455 §5.5.1: two go to the code */
+#define LIMIT_WS_FRAGMENTS            65536              /* ours: frames in one message */
+#define LIMIT_WS_IN_QUEUE_BYTES       (64 * 1024)        /* ours: unread if paused, then no reads */
+#define LIMIT_WS_OUT_QUEUE_BYTES      (16 * 1024 * 1024) /* ours: unsent, then it is dropped */
+#define LIMIT_WS_PER_OBJECT           32768              /* CF: hibernatable ones */
+#define LIMIT_WS_TAGS                 10                 /* CF */
+#define LIMIT_WS_TAG_BYTES            256                /* CF, in UTF-8 */
+#define LIMIT_WS_ATTACHMENT_BYTES     16384              /* CF, serialised */
+#define LIMIT_WS_AUTO_RESPONSE_BYTES  2048               /* CF: request and response each */
+#define LIMIT_WS_EVENT_TIMEOUT_MS     604800000          /* CF: seven days */
+#define LIMIT_WS_CLOSE_TIMEOUT_MS     5000               /* ours: waiting for the peer's Close */
+
+/* Objects */
+#define LIMIT_MAILBOX_EVENTS          10000              /* ours: per object, then "overloaded" */
+#define LIMIT_MAILBOX_BYTES           (64 * 1024 * 1024) /* ours: their sizes, in sum */
+#define LIMIT_SHARD_QUEUE             65536              /* ours: messages from other shards */
+#define LIMIT_SHARDS                  128                /* ours: threads that run objects */
+#define LIMIT_OBJECT_NAME_BYTES       1024               /* CF: longer names are not kept */
+#define LIMIT_CALL_BYTES              (32 * 1024 * 1024) /* CF: arguments or a result of RPC */
+#define LIMIT_CALL_DEPTH              32                 /* CF: Workers in one chain */
+#define LIMIT_FETCH_WAITING           6                  /* CF: outgoing, without headers yet */
+#define LIMIT_ALARM_RETRIES           6                  /* CF */
+#define LIMIT_ALARM_TIMEOUT_MS        (15 * 60 * 1000)   /* CF: wall clock of one run */
+#define LIMIT_BLOCK_CONCURRENCY_MS    30000              /* CF: blockConcurrencyWhile() */
+#define LIMIT_CPU_MS                  30000              /* CF: per event, by default */
+#define LIMIT_TIMERS                  10000              /* workerd: pending per request context */
+
+/* Journal */
+#define LIMIT_JOURNAL_SEGMENT_BYTES   (64 * 1024 * 1024) /* ours: recovery time against recycling */
+#define LIMIT_JOURNAL_BATCH_BYTES     (4 * 1024 * 1024)  /* ours: a larger record goes alone */
+#define LIMIT_JOURNAL_RECORD_BYTES    (48 * 1024 * 1024) /* ours: one turn; fits into a segment */
+#define LIMIT_JOURNAL_QUEUE_BYTES     (64 * 1024 * 1024) /* ours: waiting for the flush */
+
+/* Storage */
+#define LIMIT_KV_KEY_BYTES            2048               /* CF, key-value classes */
+#define LIMIT_KV_VALUE_BYTES          131072             /* CF, key-value classes */
+#define LIMIT_KV_PAIRS                128                /* CF: in one call */
+#define LIMIT_STORAGE_BYTES           (INT64_C(10) * 1024 * 1024 * 1024) /* CF: one object */
+#define LIMIT_DATABASES_OPEN          1024               /* ours: handles of one shard */
+
+/* SQL: workerd's sqlite3_limit() values */
+#define LIMIT_SQL_VALUE_BYTES         (4 * 1024 * 1024)  /* row, blob or string; documented: 2 MB */
+#define LIMIT_SQL_TEXT_BYTES          100000
+#define LIMIT_SQL_COLUMNS             100
+#define LIMIT_SQL_EXPR_DEPTH          100
+#define LIMIT_SQL_COMPOUND_SELECT     5
+#define LIMIT_SQL_VDBE_OPS            25000
+#define LIMIT_SQL_FUNCTION_ARGS       127                /* documented: 32 */
+#define LIMIT_SQL_ATTACHED            0
+#define LIMIT_SQL_LIKE_PATTERN_BYTES  50
+#define LIMIT_SQL_VARIABLES           100
+#define LIMIT_SQL_TRIGGER_DEPTH       10
+#define LIMIT_SQL_WORKER_THREADS      0
+#define LIMIT_SQL_CACHE_BYTES         (1024 * 1024)      /* statements kept prepared */
+
+/* clang-format on */
