@@ -42,7 +42,7 @@ static void grow(struct buf *buf, size_t need)
     size_t cap;
 
     /* Moving at most half of the memory pays for itself; otherwise it is time for more. */
-    if (buf->gap >= buf->len && need <= buf->cap + buf->gap) {
+    if (buf->gap > 0 && buf->gap >= buf->len && need <= buf->cap + buf->gap) {
         close_gap(buf);
         return;
     }
