@@ -1,0 +1,187 @@
+/*
+ * The server under test
+ *
+ * start("storage") copies the project tests/e2e/fixtures/storage to a fresh directory, runs it and waits until it listens.
+ * DORMOUSE_TARGET chooses what runs it:
+ *
+ *     dormouse   the default: DORMOUSE_BIN or build/dormouse, with DORMOUSE_FLAGS added (for example "--evict=always --shards 4")
+ *     workerd    Cloudflare's open-source runtime from npm, the reference: what a test expects was first seen there
+ *
+ * A test that only one of the two can pass says so with { skip: onlyDormouse("why") }.
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const E2E = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const ROOT = path.resolve(E2E, "../..");
+const BIN = path.join(ROOT, "node_modules/.bin");
+const READY_MS_MAX = 20_000;
+const STOP_MS_MAX = 20_000;
+
+export const TARGET = process.env.DORMOUSE_TARGET ?? "dormouse";
+export const DORMOUSE = process.env.DORMOUSE_BIN ?? path.join(ROOT, "build/dormouse");
+const FLAGS = (process.env.DORMOUSE_FLAGS ?? "").split(/\s+/).filter(Boolean);
+
+/* Objects leave memory after every event, so nothing may be expected to stay in their fields. */
+export const EVICTS_ALWAYS = TARGET === "dormouse" && FLAGS.includes("--evict=always");
+
+export function onlyDormouse(why) {
+    return TARGET === "dormouse" ? false : `workerd: ${why}`;
+}
+
+export function onlyInMemory(why) {
+    return EVICTS_ALWAYS ? `--evict=always: ${why}` : false;
+}
+
+/* A fresh directory with the project in it, beside the modules that projects share. */
+export function copyProject(project) {
+    const home = fs.mkdtempSync(path.join(os.tmpdir(), "dormouse-e2e-"));
+    const source = path.isAbsolute(project) ? project : path.join(E2E, "fixtures", project);
+    fs.cpSync(source, path.join(home, "project"), {
+        recursive: true,
+        filter: (file) => ![".wrangler", ".dormouse", "node_modules"].includes(path.basename(file)),
+    });
+    fs.cpSync(path.join(E2E, "fixtures/support"), path.join(home, "support"), { recursive: true });
+    return home;
+}
+
+function commandLine(home, { command = "serve", args = [], port = 0 }) {
+    const project = path.join(home, "project");
+    if (TARGET === "workerd")
+        return {
+            file: process.env.WORKERD_BIN ?? path.join(BIN, "workerd"),
+            args: ["serve", "wrangler.jsonc", "--control-fd=3", "--socket-addr", `http=127.0.0.1:${port}`],
+            cwd: project,
+        };
+    return {
+        file: DORMOUSE,
+        args: [command, project, "--port", String(port), "--data", path.join(home, "data"), ...FLAGS, ...args],
+        cwd: home,
+    };
+}
+
+/* Run a project. `home` runs one again on the data it left. */
+export async function start(project, options = {}) {
+    const home = options.home ?? copyProject(project);
+    const target = new Target(home, options);
+    try {
+        await target.ready();
+    } catch (fault) {
+        target.process.kill("SIGKILL");
+        throw fault;
+    }
+    return target;
+}
+
+export class Target {
+    constructor(home, options) {
+        const { file, args, cwd } = commandLine(home, options);
+        this.home = home;
+        this.project = path.join(home, "project");
+        this.options = options;
+        this.stdout = "";
+        this.stderr = "";
+        this.control = "";
+        this.process = spawn(file, args, {
+            cwd,
+            stdio: ["ignore", "pipe", "pipe", "pipe"],
+            env: { ...process.env, ...options.env, PATH: `${BIN}:${process.env.PATH}`, WORKERD_ESBUILD: path.join(BIN, "esbuild") },
+        });
+        this.process.stdout.setEncoding("utf8").on("data", (text) => (this.stdout += text));
+        this.process.stderr.setEncoding("utf8").on("data", (text) => (this.stderr += text));
+        this.process.stdio[3].setEncoding("utf8").on("data", (text) => (this.control += text));
+        this.exited = new Promise((resolve) => {
+            this.process.once("error", (fault) => resolve({ code: null, signal: null, fault }));
+            this.process.once("close", (code, signal) => resolve({ code, signal }));
+        });
+    }
+
+    async ready() {
+        const port = () =>
+            TARGET === "workerd"
+                ? /"event":"listen".*"port":(\d+)/.exec(this.control)?.[1]
+                : /^listening on http:\/\/[^\s]*:(\d+)$/m.exec(this.stdout)?.[1];
+        let exit = null;
+        this.exited.then((result) => (exit = result));
+        await until(() => port() !== undefined || exit !== null, { ms: READY_MS_MAX, what: "the server to listen" });
+        if (port() === undefined) {
+            const why = exit.fault ?? `it ended with ${exit.code ?? exit.signal}`;
+            throw new Error(`the server did not start: ${why}\n${this.stdout}${this.stderr}`);
+        }
+        this.port = Number(port());
+        this.origin = `http://127.0.0.1:${this.port}`;
+        this.socketOrigin = `ws://127.0.0.1:${this.port}`;
+    }
+
+    get output() {
+        return this.stdout + this.stderr;
+    }
+
+    fetch(where, init) {
+        return fetch(this.origin + where, init);
+    }
+
+    /* The JSON that the project answers. */
+    async ask(where, init) {
+        const response = await this.fetch(where, init);
+        const text = await response.text();
+        assert.equal(response.status, 200, `${where} answered ${response.status}: ${text}\n${this.stderr}`);
+        return JSON.parse(text);
+    }
+
+    /* Wait until what the server printed contains something. */
+    async printed(pattern, { stream = "stderr", ms = 5000 } = {}) {
+        await until(() => pattern.test(this[stream]), { ms, what: `${pattern} on ${stream}, which has:\n${this[stream]}` });
+        return this[stream];
+    }
+
+    /* Ask it to leave, as an operator would; everything in flight is finished and it leaves in peace. */
+    async stop() {
+        this.process.kill("SIGTERM");
+        const result = await Promise.race([this.exited, sleep(STOP_MS_MAX).then(() => null)]);
+        if (result === null) {
+            this.process.kill("SIGKILL");
+            throw new Error(`the server did not stop within ${STOP_MS_MAX} ms\n${this.stderr}`);
+        }
+        if (TARGET === "dormouse") assert.deepEqual(result, { code: 0, signal: null }, this.stderr);
+        return result;
+    }
+
+    /* Pull the plug. */
+    async kill9() {
+        this.process.kill("SIGKILL");
+        await this.exited;
+    }
+
+    /* A new process on the same project and data. */
+    again(options = {}) {
+        return start(null, { ...this.options, ...options, home: this.home });
+    }
+
+    /* Stop it and forget what it wrote. */
+    async end() {
+        if (this.process.exitCode === null && this.process.signalCode === null) await this.stop();
+        fs.rmSync(this.home, { recursive: true, force: true });
+    }
+}
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/* Wait until a condition holds, which may be asynchronous; its value is returned. */
+export async function until(condition, { ms = 5000, every = 15, what = "a condition" } = {}) {
+    const end = Date.now() + ms;
+    for (;;) {
+        const value = await condition();
+        if (value) return value;
+        if (Date.now() > end) throw new Error(`waited ${ms} ms for ${what}`);
+        await sleep(every);
+    }
+}
+
+export { once };
