@@ -19,7 +19,7 @@
  * 3. A client that closes, or half-closes, its side while its request runs has gone away:
  *    on_abort(). (nginx and Node.js take it the same way.)
  * 4. What was not read of the body when the answer ends is skipped up to
- *    LIMIT_HTTP_SKIP_BYTES; beyond that the connection closes. Own thread.
+ *    LIMIT_HTTP_BODY_DRAIN_BYTES; beyond that the connection closes. Own thread.
  */
 
 #include <stdbool.h>

@@ -58,8 +58,8 @@ struct h1_response {
 
 /* What parsing a head can find. */
 enum h1_parse_result {
-    H1_PARSE_MORE = 1,  /* not complete yet */
-    H1_PARSE_REFUSED,   /* answer `refusal->status` and close */
+    H1_PARSE_MORE = 1, /* not complete yet */
+    H1_PARSE_REFUSED,  /* answer `refusal->status` and close */
 };
 
 struct h1_refusal {

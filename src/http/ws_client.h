@@ -30,9 +30,9 @@ struct ws_client_handler {
 struct ws_client_options {
     struct bytes url; /* ws, wss, http or https */
     const struct http_header *headers;
-    size_t header_count;     /* more headers, such as Cookie or Sec-WebSocket-Protocol */
-    bool deflate;            /* offer permessage-deflate */
-    uint32_t timeout_ms;     /* 0: LIMIT_HTTP_CONNECT_MS */
+    size_t header_count; /* more headers, such as Cookie or Sec-WebSocket-Protocol */
+    bool deflate;        /* offer permessage-deflate */
+    uint32_t timeout_ms; /* 0: LIMIT_HTTP_CONNECT_TIMEOUT_MS */
 };
 
 /* Never NULL; callbacks come from the loop only. */

@@ -14,8 +14,8 @@
  *   peer sends Close          on_close(code, reason, true)   code 1005 if it named none
  *   connection lost           on_close(1006, "WebSocket disconnected without sending Close frame.",
  *                             false)
- *   peer breaks the protocol, sends too much, or reads too slowly (LIMIT_WS_QUEUE_BYTES unsent)
- *                             on_error(what), our Close with 1002, 1003, 1007 or 1009 is on its way;
+ *   peer breaks the protocol, sends too much, or reads too slowly (LIMIT_WS_OUT_QUEUE_BYTES unsent)
+ *                             on_error(what), our Close with 1002, 1007 or 1009 is on its way;
  *                             the slow reader is reset, a Close frame could not reach it
  *
  * Callbacks come from the loop only, never from inside a call made by the embedder. Own thread.
@@ -79,7 +79,7 @@ bool ws_send_blob(struct ws_connection *ws, struct blob *frame);
 
 size_t ws_queued_bytes(const struct ws_connection *ws);
 
-/* Send Close; code 0 or 1005 sends none. Without an answer within LIMIT_WS_CLOSE_MS the connection
+/* Send Close; code 0 or 1005 names none. Without an answer in LIMIT_WS_CLOSE_TIMEOUT_MS the connection
  * is dropped. A second call does nothing. `reason` is cut to 123 bytes. */
 void ws_close(struct ws_connection *ws, uint16_t code, struct bytes reason);
 

@@ -27,8 +27,8 @@ enum listener_sharing {
 /* Called for every accepted connection; `fd` belongs to the callee. */
 typedef void listener_accept(void *ctx, int fd);
 
-/* `host` is a numeric address or a name ("localhost"); NULL or "" listens on every interface.
- * Port 0 lets the kernel choose. A fault comes with words for the user in `why`. */
+/* `host` is a numeric address or a name ("localhost"); NULL or "" is every IPv4
+ * interface. Port 0 lets the kernel choose. A fault comes with words for the user in `why`. */
 int listener_open(struct listener **out, struct loop *loop, const char *host, uint16_t port,
                   enum listener_sharing sharing, listener_accept *accept, void *ctx,
                   struct err_text *why);

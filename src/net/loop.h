@@ -9,7 +9,8 @@
  *
  * Order of things in one turn: sockets and wake-ups are served, due timers run, then, right
  * before the loop sleeps, hooks run, deferred tasks run, and every stream that was written to is
- * flushed with one system call. What is said during a turn therefore leaves together.
+ * flushed with one system call; all three again if that gave more to do. What is said during a
+ * turn therefore leaves together.
  *
  * Everything here belongs to the thread that runs the loop. Other threads use wake.h.
  */
@@ -29,7 +30,8 @@ struct loop_task {
     bool queued;      /* private */
 };
 
-/* Called every time before the loop sleeps, in the order of adding. Embedded. */
+/* Called every time before the loop sleeps (more than once if tasks give more to do), in the order
+ * of adding. Embedded. */
 struct loop_hook {
     void (*cb)(struct loop_hook *hook);
     struct list link; /* private */
@@ -38,16 +40,17 @@ struct loop_hook {
 struct loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
+    uv_idle_t spin;      /* active while there is more to do than one turn should: no sleep */
     uv_timer_t clock;    /* fires at the earliest timer */
     struct heap timers;  /* struct timer, by deadline */
     struct list hooks;   /* struct loop_hook */
     struct list tasks;   /* struct loop_task */
     struct list unsent;  /* struct stream with bytes to flush */
-    struct list streams; /* every open struct stream, for loop_destroy() and dumps */
+    struct list streams; /* every open struct stream */
+    struct list graves;  /* closed ones libuv never knew, to be freed */
     size_t stream_count;
     uint8_t *read_buffer; /* owned; LIMIT_LOOP_READ_BYTES, lent to one read callback at a time */
     bool reading;         /* read_buffer is lent */
-    bool stopping;
 };
 
 /* 0 or a fault. The loop is bound to the thread that runs it first. */

@@ -38,7 +38,8 @@ struct stream_handler {
     void (*on_drain)(void *ctx);
 };
 
-/* What remains of a detached stream, portable to another thread. Attach or discard it. */
+/* What remains of a detached stream, portable to another thread. It must not be copied or moved in
+ * memory. Attach or discard it. */
 struct stream_parcel {
     int fd;
     struct list chunks; /* unsent bytes */
@@ -96,3 +97,8 @@ void stream_parcel_discard(struct stream_parcel *parcel);
 
 /* The peer's numeric address, "" if unknown. */
 void stream_peer_address(const struct stream *stream, char *text, size_t size);
+
+/* For loop.c: flush what was written, free what libuv never held, close everything. */
+void stream_flush_all(struct loop *loop);
+void stream_bury(struct loop *loop);
+void stream_close_all(struct loop *loop);
