@@ -29,6 +29,7 @@
 
 struct blob;
 struct loop;
+struct stream;
 struct ws_connection;
 struct ws_parcel; /* a connection between two loops */
 
@@ -42,6 +43,8 @@ struct ws_handler {
     void (*on_drain)(void *ctx, struct ws_connection *ws);
     /* The last call: the connection is gone. */
     void (*on_end)(void *ctx, struct ws_connection *ws);
+    /* An auto-response was sent; may be NULL. */
+    void (*on_auto_response)(void *ctx, struct ws_connection *ws, uint64_t time_ms);
 };
 
 /* Answers a text message that equals `request` with `response`, a frame from
@@ -97,7 +100,7 @@ void ws_read_resume(struct ws_connection *ws);
 bool ws_deflate_agreed(const struct ws_connection *ws);
 
 /* Take the connection off its loop, with unread and unsent bytes; `ws` is dead afterwards. Not
- * inside its own callbacks other than on_message(). */
+ * inside its own callbacks. */
 struct ws_parcel *ws_detach(struct ws_connection *ws);
 
 /* Continue it on `loop`, whose thread calls. Messages already received are delivered from there. */
@@ -106,3 +109,8 @@ struct ws_connection *ws_attach(struct loop *loop, struct ws_parcel *parcel,
 
 /* Close a parcel nobody wants. */
 void ws_parcel_discard(struct ws_parcel *parcel);
+
+/* For connection.c and ws_client.c: a WebSocket on a stream whose handshake is done. `unread` is
+ * what came behind it. */
+struct ws_connection *ws_create(struct stream *stream, bool client, bool deflate,
+                                struct bytes unread, const struct ws_handler *handler, void *ctx);
