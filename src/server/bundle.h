@@ -1,0 +1,45 @@
+#pragma once
+
+/*
+ * Bundle
+ *
+ * The project's code as one script: built by esbuild into `<project>/.dormouse/build`, after the
+ * project's own build command if it has one, and read back. Runs on the control thread's loop;
+ * esbuild's complaints go straight to stderr, with file, line and the line itself.
+ *
+ * A bundle is made once, read by all shards, and lives until the process ends or bundle_destroy().
+ */
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "server/project.h"
+
+struct build;
+struct loop;
+
+struct bundle {
+    char *path;         /* owned, absolute: the script; copied modules are beside it */
+    struct buf script;
+    struct buf map;     /* empty: none */
+    char *metafile;     /* owned: path of esbuild's metafile; NULL if esbuild did not run */
+    bool lower_async;   /* it imports node:async_hooks */
+};
+
+struct build_options {
+    const struct project *project; /* borrowed until done */
+    const char *out_dir;           /* copied */
+    bool lower_async; /* the last build of this project found node:async_hooks */
+};
+
+/* Builds; done() is called once, from the loop, with a bundle it owns or NULL after everything was
+ * said on stderr. Never NULL. */
+struct build *build_start(struct loop *loop, const struct build_options *options,
+                          void (*done)(void *data, struct bundle *bundle), void *data);
+
+/* NULL is allowed. */
+void bundle_destroy(struct bundle *bundle);
+
+/* The files it was made from, as absolute paths, node_modules left out. */
+void bundle_inputs(const struct bundle *bundle, const struct project *project,
+                   struct name_list *files);

@@ -1,0 +1,85 @@
+#pragma once
+
+/*
+ * Project
+ *
+ * What a folder with a wrangler file describes: its Worker, the classes of its objects, how it is
+ * built. The rules are js/config_main.js, which runs in a JavaScript machine that is made for this
+ * and dropped; from then on a project is plain C and does not change. A reload makes a new one.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bytes.h"
+
+struct buf;
+struct project;
+
+struct name_list {
+    char **names; /* owned, each of them too */
+    size_t count;
+};
+
+struct project_class {
+    char *class_name; /* owned, as all below */
+    char *unique_key;
+    bool sqlite; /* has `sql` and `kv` */
+    bool bound;  /* a binding names it: the Worker must export it */
+};
+
+struct project {
+    char *dir;         /* folder of the wrangler file, absolute */
+    char *config_path; /* the wrangler file, absolute */
+    char *name;
+    char *main;     /* as written, relative to dir */
+    char *settings; /* JSON for struct worker_bundle */
+    struct project_class *classes;
+    size_t class_count;
+    struct name_list esbuild; /* arguments that the configuration asks for */
+    bool no_bundle;
+    char *build_command; /* "" if there is none */
+    char *build_cwd;     /* relative to dir; "" is dir */
+    struct name_list build_watch;
+    char *host; /* "" if not said */
+    int port;   /* -1 if not said */
+};
+
+struct project_options {
+    const char *path; /* folder, or the wrangler file itself */
+    const char *env;  /* named environment; NULL: the top level */
+    const char *const *vars; /* "NAME:VALUE" */
+    size_t var_count;
+    bool production; /* NODE_ENV */
+};
+
+/* What project_load() can find out. */
+enum project_load_result {
+    PROJECT_LOAD_INVALID = 1, /* `complaints` says what */
+};
+
+/* Appends warnings and errors to `complaints`, one "file:line:column: kind: words" a line. Free
+ * with project_destroy(). The calling thread has no JavaScript machine. */
+int project_load(struct project **out, const struct project_options *options,
+                 struct buf *complaints);
+
+/* NULL is allowed. */
+void project_destroy(struct project *project);
+
+/* The files whose change means loading the project again, as absolute paths, whether they exist or
+ * not. Free with name_list_fini(). */
+void project_files(const struct project *project, const char *env, struct name_list *files);
+
+struct metafile {
+    struct name_list files; /* inputs, relative to the folder esbuild ran in */
+    bool async_hooks;       /* node:async_hooks is imported */
+};
+
+/* What esbuild wrote about a build; false if it is not what it should be. */
+bool metafile_read(struct metafile *out, struct bytes json);
+void metafile_fini(struct metafile *metafile);
+
+void name_list_add(struct name_list *list, const char *name);
+void name_list_add_format(struct name_list *list, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void name_list_fini(struct name_list *list);
