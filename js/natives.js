@@ -1,0 +1,22 @@
+/*
+ * Natives
+ *
+ * The whole bundle is one function of two arguments: `__natives`, a flat table of C functions, and
+ * `__options`, what the project's configuration says about this realm. Everything else in js/
+ * reaches C through this file.
+ */
+
+/* global __natives, __options */
+
+export const natives = __natives;
+export const options = __options ?? {};
+
+const GLOBAL_SCOPE_TEXT =
+  "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), " +
+  "setting a timeout, and generating random values are not allowed within global scope. To fix " +
+  "this error, perform this operation within a handler.";
+
+/** Throw unless an event's context is current. A shell without contexts always has one. */
+export function requireContext() {
+  if (natives.in_context !== undefined && !natives.in_context()) throw new Error(GLOBAL_SCOPE_TEXT);
+}

@@ -1,0 +1,159 @@
+/*
+ * Web IDL
+ *
+ * What every platform class needs to look like one: enumerable members, a Symbol.toStringTag, a
+ * constructor that refuses scripts where the standard says so, and argument conversions that throw
+ * the errors scripts expect. Classes are collected in `exposed` and put on globalThis at the end.
+ */
+
+/** Names that main.js puts on globalThis: name → value. */
+export const exposed = new Map();
+
+/** How the console shows an instance of a platform class: constructor → function(instance) → object. */
+export const inspectors = new Map();
+
+/** Passed by this bundle to constructors that scripts may not call. */
+export const INTERNAL = Symbol("internal");
+
+export const kEnumerable = { enumerable: true, configurable: true, writable: true };
+
+function makeMembersEnumerable(target) {
+  for (const name of Object.getOwnPropertyNames(target)) {
+    if (name === "constructor" || name === "prototype" || name === "length" || name === "name") continue;
+    const descriptor = Object.getOwnPropertyDescriptor(target, name);
+    if (descriptor.enumerable || !descriptor.configurable) continue;
+    descriptor.enumerable = true;
+    Object.defineProperty(target, name, descriptor);
+  }
+}
+
+/** Give `constructor` the attributes Web IDL asks for, and its tag, without making it a global. */
+export function finishClass(constructor, name = constructor.name) {
+  if (constructor.name !== name) Object.defineProperty(constructor, "name", { value: name, configurable: true });
+  makeMembersEnumerable(constructor.prototype);
+  makeMembersEnumerable(constructor);
+  Object.defineProperty(constructor.prototype, Symbol.toStringTag, { value: name, configurable: true });
+  return constructor;
+}
+
+/** Finish a class and put it on globalThis. */
+export function exposeClass(constructor, name = constructor.name) {
+  finishClass(constructor, name);
+  exposed.set(name, constructor);
+  return constructor;
+}
+
+export function expose(name, value) {
+  exposed.set(name, value);
+}
+
+/** Constants live on the constructor and on its prototype, read-only. */
+export function defineConstants(constructor, constants) {
+  for (const [name, value] of Object.entries(constants)) {
+    const descriptor = { value, enumerable: true };
+    Object.defineProperty(constructor, name, descriptor);
+    Object.defineProperty(constructor.prototype, name, descriptor);
+  }
+}
+
+/** Web IDL DOMString: a symbol throws TypeError, as the template does. */
+export function toDOMString(value) {
+  return typeof value === "string" ? value : `${value}`;
+}
+
+export function toUSVString(value) {
+  return (typeof value === "string" ? value : `${value}`).toWellFormed();
+}
+
+/** "Failed to execute 'get' on 'Headers': parameter 1 is not of type 'string'." */
+export function requireArguments(count, needed, method, interfaceName, type = "string") {
+  if (count < needed)
+    throw new TypeError(
+      `Failed to execute '${method}' on '${interfaceName}': parameter ${count + 1} is not of type '${type}'.`,
+    );
+}
+
+export function isObject(value) {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+/** A dictionary argument: undefined and null are the empty dictionary. */
+export function toDictionary(value, what) {
+  if (value === undefined || value === null) return {};
+  if (!isObject(value)) throw new TypeError(`${what} is not an object.`);
+  return value;
+}
+
+export function isBufferSource(value) {
+  return ArrayBuffer.isView(value) || isAnyArrayBuffer(value);
+}
+
+const arrayBufferLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength").get;
+
+export function isAnyArrayBuffer(value) {
+  if (value instanceof ArrayBuffer) return true;
+  if (typeof value !== "object" || value === null) return false;
+  if (typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer) return true;
+  try {
+    arrayBufferLength.call(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A Uint8Array over the same bytes; no copy. */
+export function bytesOf(source) {
+  if (source instanceof Uint8Array) return source;
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  return new Uint8Array(source);
+}
+
+/** A Uint8Array over a copy of the bytes. */
+export function copyBytes(source) {
+  return bytesOf(source).slice();
+}
+
+export function joinBytes(chunks, total) {
+  if (chunks.length === 1) return chunks[0];
+  if (total === undefined) {
+    total = 0;
+    for (const chunk of chunks) total += chunk.byteLength;
+  }
+  const all = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}
+
+/**
+ * Default iterator objects of pair iterables: `%XIteratorPrototype%` with next() and a tag.
+ * `step(state)` returns the next result value or undefined at the end.
+ */
+const IteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+
+export function makeIteratorClass(name, step) {
+  let create;
+  class PairIterator {
+    #state;
+    constructor(state) {
+      this.#state = state;
+    }
+    static {
+      create = (state) => new PairIterator(state);
+    }
+    next() {
+      const value = step(this.#state);
+      return value === undefined ? { value: undefined, done: true } : { value, done: false };
+    }
+  }
+  const prototype = PairIterator.prototype;
+  delete prototype.constructor;
+  Object.setPrototypeOf(prototype, IteratorPrototype);
+  Object.defineProperty(prototype, "next", { enumerable: true });
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: `${name} Iterator`, configurable: true });
+  return create;
+}
