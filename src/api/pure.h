@@ -1,0 +1,16 @@
+#pragma once
+
+/*
+ * Pure natives
+ *
+ * Those that compute and touch nothing outside: text, URLs, hashes and keys, compression, random
+ * bytes, the clock. They need no current object, so any realm may have them: a shard's, the one
+ * that reads the configuration, a test's.
+ */
+
+#include "js/realm.h"
+
+/* Everything below at once. */
+void api_pure_install(struct js_realm *realm, JSObjectRef natives);
+
+void api_encoding_install(struct js_realm *realm, JSObjectRef natives);

@@ -1,0 +1,29 @@
+#pragma once
+
+/*
+ * Builtin
+ *
+ * The JavaScript half of the platform, bundled from js/ and compiled into the program as text by
+ * tools/embed.mjs. Each script is a function of (natives, options) that returns its exports.
+ */
+
+#include <stddef.h>
+
+#include "js/jsc.h"
+
+struct js_error;
+struct js_realm;
+
+struct js_builtin {
+    const char *file; /* how stack traces call it */
+    const char *text; /* ASCII */
+    size_t len;
+};
+
+extern const struct js_builtin js_builtin_js;     /* js/main.js: the platform's API */
+extern const struct js_builtin js_builtin_config; /* js/config_main.js: reads a project's settings */
+
+/* Run it in a realm that has not run anything else. `options` may be NULL. Returns what it exports,
+ * an object, or NULL; then `err` says why. */
+JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *builtin,
+                           JSObjectRef natives, JSObjectRef options, struct js_error *err);

@@ -1,0 +1,68 @@
+/*
+ * Embed
+ *
+ * Bundles one entry of js/ into a single script and writes it as a C array, so that the program
+ * carries its JavaScript half inside itself:
+ *
+ *     node tools/embed.mjs <entry.js> <name> <out.c> <out.d>
+ *
+ * The script is ASCII, which lets the engine use it in place (JSScript…ImmortalASCIIText), and its
+ * value is a function of (natives, options) that returns what the entry exports.
+ */
+
+import { writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { build } from "esbuild";
+
+const BYTES_PER_LINE = 24;
+
+const [entry, name, out, depfile] = process.argv.slice(2);
+if (depfile === undefined) {
+  console.error("usage: node tools/embed.mjs <entry.js> <name> <out.c> <out.d>");
+  process.exit(2);
+}
+
+const result = await build({
+  entryPoints: [entry],
+  bundle: true,
+  write: false,
+  metafile: true,
+  format: "iife",
+  globalName: "__hooks",
+  platform: "neutral",
+  mainFields: ["module", "main"],
+  conditions: ["import"],
+  charset: "ascii",
+  target: ["es2024", "safari18"],
+  supported: { using: false },
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  banner: { js: "(function (__natives, __options) {" },
+  footer: { js: "return __hooks; })" },
+  logLevel: "warning",
+}).catch(() => process.exit(1)); /* esbuild has said why */
+
+const script = Buffer.from(result.outputFiles[0].contents);
+if (script.some((byte) => byte > 0x7f)) throw new Error(`${entry}: the bundle is not ASCII`);
+
+const lines = [];
+for (let at = 0; at < script.length; at += BYTES_PER_LINE)
+  lines.push(script.subarray(at, at + BYTES_PER_LINE).join(","));
+
+writeFileSync(
+  out,
+  `/* Made by tools/embed.mjs from ${relative(process.cwd(), entry)}. */
+#include "js/builtin.h"
+
+static const char text[] = {
+${lines.join(",\n")}};
+
+const struct js_builtin js_builtin_${name} = {
+    .file = "dormouse:${name}",
+    .text = text,
+    .len = sizeof text,
+};
+`,
+);
+writeFileSync(depfile, `${out}: ${Object.keys(result.metafile.inputs).join(" ")}\n`);
