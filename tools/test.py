@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+"""Run the test suites, print what failed, a table, and one last line: "N passed, N failed".
+
+    tools/test.py            every suite of `make test`
+    tools/test.py unit e2e   only these
+    tools/test.py --list     their names
+
+Each suite has a time limit and a log in build/test-logs/. A suite whose tests do not exist is left
+out; one that ends without saying how many tests it ran counts as one failure.
+"""
+
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOGS = os.path.join(ROOT, "build", "test-logs")
+# A minute for all fuzzers together, unless the environment says how long for each.
+FUZZ_SECONDS_TOTAL = 60
+SANITIZERS = {
+    "build-asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    "build-tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
+    "build-fuzz": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfuzz=true"],
+}
+ENVIRONMENT = {
+    # The engine scans the stack for references; frames must be where they seem to be.
+    "ASAN_OPTIONS": "detect_stack_use_after_return=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1",
+}
+
+
+class Result:
+    def __init__(self, passed=0, failed=0, notes=()):
+        self.passed = passed
+        self.failed = failed
+        self.notes = list(notes)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.notes += other.notes
+
+
+class Suite:
+    """One line of the table: what to run, and how long at most."""
+
+    def __init__(self, name, seconds_max, run, is_default=True):
+        self.name = name
+        self.seconds_max = seconds_max
+        self.run = run
+        self.is_default = is_default
+        self.deadline = 0.0
+        self.log = None
+
+    def command(self, arguments, environment=None):
+        """Run it with its output in the log. Returns the exit status, or None: out of time."""
+        self.log.write(("$ " + " ".join(arguments) + "\n").encode())
+        self.log.flush()
+        process = subprocess.Popen(
+            arguments,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            env={**ENVIRONMENT, **os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+        try:
+            return process.wait(timeout=max(1, self.deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            # Also what the tests have left behind.
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+
+    def log_path(self):
+        return os.path.join(LOGS, self.name + ".log")
+
+    def execute(self):
+        self.deadline = time.monotonic() + self.seconds_max
+        with open(self.log_path(), "wb") as self.log:
+            return self.run(self)
+
+
+def status_note(what, status):
+    if status is None:
+        return what + ": out of time"
+    if status < 0:
+        return "%s: ended by %s" % (what, signal.Signals(-status).name)
+    return "%s: exit status %d" % (what, status)
+
+
+def tracked(*patterns):
+    found = []
+    for pattern in patterns:
+        found += glob.glob(os.path.join(ROOT, pattern), recursive=True)
+    return sorted(os.path.relpath(path, ROOT) for path in found)
+
+
+def configure(suite, folder):
+    """Make sure the build folder of a variant is there and up to date. None or a Result."""
+    if not os.path.exists(os.path.join(ROOT, folder, "build.ninja")):
+        compiler = {"CC": "clang"} if folder == "build-fuzz" else {}
+        status = suite.command(["meson", "setup", folder] + SANITIZERS[folder], compiler)
+        if status != 0:
+            return Result(0, 1, [status_note("meson setup " + folder, status)])
+    return None
+
+
+def build(suite, folder, targets=()):
+    broken = configure(suite, folder) if folder in SANITIZERS else None
+    if broken:
+        return broken
+    status = suite.command(["ninja", "-C", folder] + list(targets))
+    if status != 0:
+        return Result(0, 1, [status_note("ninja -C " + folder, status)])
+    return None
+
+
+def junit_result(path):
+    """What meson says about every single TAP test."""
+    result = Result()
+    for group in ElementTree.parse(path).getroot().iter("testsuite"):
+        for case in group.iter("testcase"):
+            name = "%s: %s" % (group.get("name"), case.get("name"))
+            if case.find("failure") is not None or case.find("error") is not None:
+                result.failed += 1
+                result.notes.append(name)
+            elif case.find("skipped") is None:
+                result.passed += 1
+    return result
+
+
+def meson_suites(folder, suites):
+    """A suite made of tests that meson knows."""
+
+    def run(suite):
+        broken = build(suite, folder)
+        if broken:
+            return broken
+        log = os.path.join(ROOT, folder, "meson-logs", "testlog.junit.xml")
+        if os.path.exists(log):
+            os.unlink(log)
+        command = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs"]
+        for name in suites:
+            command += ["--suite", name]
+        status = suite.command(command)
+        if status is None or not os.path.exists(log):
+            return Result(0, 1, [status_note("meson test", status)])
+        result = junit_result(log)
+        if status != 0 and result.failed == 0:
+            result.add(Result(0, 1, [status_note("meson test", status)]))
+        return result
+
+    return run
+
+
+def node_result(text):
+    """The counts at the end of what `node --test` prints as TAP, and the names that failed."""
+    counts = dict(re.findall(r"^# (pass|fail|cancelled) (\d+)$", text, re.MULTILINE))
+    if "pass" not in counts:
+        return None
+    failed = int(counts.get("fail", 0)) + int(counts.get("cancelled", 0))
+    names = re.findall(r"^\s*not ok \d+ - (.*)$", text, re.MULTILINE)
+    return Result(int(counts["pass"]), failed, names)
+
+
+def node_tests(*patterns, environment=None, folder=None):
+    """A suite of files for Node's own test runner."""
+
+    def run(suite):
+        if folder:
+            broken = build(suite, folder)
+            if broken:
+                return broken
+        start = suite.log.tell()
+        status = suite.command(
+            ["node", "--test", "--test-reporter=tap"] + tracked(*patterns), environment
+        )
+        with open(suite.log_path(), encoding="utf-8", errors="replace") as log:
+            log.seek(start)
+            result = node_result(log.read())
+        if result is None or status is None:
+            return Result(0, 1, [status_note("node --test", status)])
+        if status != 0 and result.failed == 0:
+            result.add(Result(0, 1, [status_note("node --test", status)]))
+        return result
+
+    return run
+
+
+def run_fuzzers(suite):
+    broken = build(suite, "build-fuzz", ["fuzzers"])
+    if broken:
+        return broken
+    result = Result()
+    programs = [
+        path
+        for path in tracked("build-fuzz/tests/fuzz/fuzz_*")
+        if os.path.isfile(os.path.join(ROOT, path)) and os.access(os.path.join(ROOT, path), os.X_OK)
+    ]
+    seconds = int(os.environ.get("FUZZ_SECONDS", max(2, FUZZ_SECONDS_TOTAL // max(1, len(programs)))))
+    suite.deadline = time.monotonic() + len(programs) * (seconds + 30)
+    for program in programs:
+        name = os.path.basename(program)
+        corpus = os.path.join("build-fuzz", "corpus", name)
+        os.makedirs(os.path.join(ROOT, corpus), exist_ok=True)
+        seeds = tracked("tests/fuzz/corpus/" + name[len("fuzz_") :])
+        status = suite.command(
+            [program, "-max_total_time=%d" % seconds, "-timeout=10", "-rss_limit_mb=2048",
+             "-print_final_stats=1", "-artifact_prefix=build-fuzz/", corpus] + seeds
+        )
+        if status == 0:
+            result.passed += 1
+        else:
+            result.add(Result(0, 1, [status_note(name, status)]))
+    return result
+
+
+def check_format(suite):
+    result = Result()
+    for path in tracked("src/**/*.[ch]", "include/**/*.h", "tests/**/*.[ch]", "examples/**/*.[ch]"):
+        if "node_modules" in path:
+            continue
+        if suite.command(["clang-format", "--dry-run", "-Werror", path]) == 0:
+            result.passed += 1
+        else:
+            result.add(Result(0, 1, [path + ": not as clang-format would have it (make format)"]))
+    return result
+
+
+def asan(suite):
+    result = meson_suites("build-asan", ["unit", "fuzz"])(suite)
+    if tracked(*E2E):
+        binary = os.path.join(ROOT, "build-asan", "dormouse")
+        e2e = node_tests(*E2E, environment={"DORMOUSE_BIN": binary})(suite)
+        e2e.notes = ["e2e: " + note for note in e2e.notes]
+        result.add(e2e)
+    return result
+
+
+E2E = ("tests/e2e/**/*.test.mjs",)
+CRASH = ("tests/crash/**/*.test.mjs",)
+EXAMPLES = ("examples/*/test/**/*.test.mjs",)
+
+
+def suites():
+    """In the order in which they run: the quick ones first."""
+    found = [
+        Suite("tidy", 60, meson_suites("build", ["tidy"])),
+        Suite("unit", 300, meson_suites("build", ["unit"])),
+        Suite("corpus", 120, meson_suites("build", ["fuzz"])),
+        Suite("sim", 300, meson_suites("build", ["sim"])),
+        Suite("js", 300, meson_suites("build", ["js"])),
+        Suite("e2e", 900, node_tests(*E2E)),
+        Suite("examples", 300, node_tests(*EXAMPLES)),
+        Suite("crash", 600, node_tests(*CRASH)),
+        Suite("fuzz", 900, run_fuzzers),
+        Suite("asan", 2400, asan),
+        Suite("tsan", 1800, meson_suites("build-tsan", ["unit"]), is_default=False),
+    ]
+    if shutil.which("clang-format"):
+        found.insert(0, Suite("format", 120, check_format))
+    there = {
+        "js": tracked("tests/js/meson.build"),
+        "sim": tracked("tests/sim/sim_*.c"),
+        "corpus": tracked("tests/fuzz/fuzz_*.c"),
+        "fuzz": tracked("tests/fuzz/fuzz_*.c"),
+        "e2e": tracked(*E2E),
+        "examples": tracked(*EXAMPLES),
+        "crash": tracked(*CRASH),
+    }
+    return [suite for suite in found if there.get(suite.name, True)]
+
+
+def choose(names):
+    found = suites()
+    if not names:
+        return [suite for suite in found if suite.is_default]
+    unknown = set(names) - {suite.name for suite in found}
+    if unknown:
+        sys.exit("no such suite: " + ", ".join(sorted(unknown)))
+    return [suite for suite in found if suite.name in names]
+
+
+def report_failure(suite, result):
+    for note in result.notes[:50]:
+        print("  not ok - " + note)
+    with open(suite.log_path(), encoding="utf-8", errors="replace") as log:
+        lines = log.read().splitlines()[-40:]
+    print("  the end of %s:" % os.path.relpath(suite.log_path(), ROOT))
+    for line in lines:
+        print("  | " + line[:300])
+
+
+def main():
+    if sys.argv[1:] == ["--list"]:
+        print("\n".join(suite.name for suite in suites()))
+        return 0
+    chosen = choose(sys.argv[1:])
+    os.makedirs(LOGS, exist_ok=True)
+    total = Result()
+    rows = []
+    for suite in chosen:
+        print("%s ..." % suite.name, flush=True)
+        begin = time.monotonic()
+        result = suite.execute()
+        seconds = time.monotonic() - begin
+        if result.failed:
+            report_failure(suite, result)
+        rows.append((suite.name, result.passed, result.failed, seconds))
+        total.add(result)
+    print("\n%-10s %8s %8s %9s" % ("suite", "passed", "failed", "seconds"))
+    for row in rows:
+        print("%-10s %8d %8d %9.1f" % row)
+    print("\n%d passed, %d failed" % (total.passed, total.failed), flush=True)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
