@@ -36,6 +36,10 @@ struct shard_options {
     int64_t hibernate_after_ms; /* idle time before an instance goes; §1.4.2: 10,000 */
     bool evict_always;          /* development: drop the instance after every event */
     unsigned databases_open_max; /* per shard; 0: the default in base/limits.h */
+    /* Any shard's thread: the journal has failed for good (fault < 0); the process must end at
+     * once and recover when it is started again. May be NULL. */
+    void (*lost)(void *data, int fault);
+    void *lost_data;
 };
 
 struct shard_group *shard_group_create(const struct shard_options *options);
