@@ -45,7 +45,7 @@
 #define LIMIT_WS_CLOSE_REASON_BYTES   123                /* RFC 6455 §5.5.1: two go to the code */
 #define LIMIT_WS_FRAGMENTS            65536              /* ours: frames in one message */
 #define LIMIT_WS_IN_QUEUE_BYTES       (64 * 1024)        /* ours: unread if paused, then no reads */
-#define LIMIT_WS_OUT_QUEUE_BYTES      (16 * 1024 * 1024) /* ours: unsent, then it is dropped */
+#define LIMIT_WS_OUT_QUEUE_BYTES      (64 * 1024 * 1024) /* ours: unsent, then it is dropped */
 #define LIMIT_WS_PER_OBJECT           32768              /* CF: hibernatable ones */
 #define LIMIT_WS_TAGS                 10                 /* CF */
 #define LIMIT_WS_TAG_BYTES            256                /* CF, in UTF-8 */
@@ -67,6 +67,8 @@
 #define LIMIT_ALARM_TIMEOUT_MS        (15 * 60 * 1000)   /* CF: wall clock of one run */
 #define LIMIT_BLOCK_CONCURRENCY_MS    30000              /* CF: blockConcurrencyWhile() */
 #define LIMIT_CPU_MS                  30000              /* CF: per event, by default */
+#define LIMIT_TIMERS_PER_SHARD        1000000            /* ours: pending in all contexts */
+#define LIMIT_PIPE_BYTES              (256 * 1024)       /* ours: in a body between two parties */
 #define LIMIT_TIMERS                  10000              /* workerd: pending per request context */
 
 /* Journal */

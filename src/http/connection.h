@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "http/h1_parse.h"
 
@@ -60,8 +61,8 @@ struct http_request {
     uint8_t version_minor;
     bool websocket; /* a valid WebSocket opening handshake */
 
-    struct http_connection *connection; /* private, as all below */
-    void *head_memory;
+    struct http_connection *connection; /* private */
+    struct buf body;                    /* private: what http_request_body_whole() gave out */
 };
 
 /* First header of this name, compared without case. False: none. */
@@ -73,7 +74,7 @@ void http_request_peer(const struct http_request *req, char *text, size_t size);
 struct loop *http_request_loop(const struct http_request *req);
 
 /* True if the body has arrived in full (or there is none): `body` is all of it, valid until the
- * request ends or its body is asked for with http_request_read_more(). */
+ * request ends, and http_request_read_more() is not to be called. */
 bool http_request_body_whole(struct http_request *req, struct bytes *body);
 
 /* Ask for one on_body(). Sends "100 Continue" first if the client waits for it. Not allowed

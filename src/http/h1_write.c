@@ -111,6 +111,13 @@ static enum header_role header_role(struct bytes name)
     }
 }
 
+bool h1_header_framing(struct bytes name)
+{
+    enum header_role role = header_role(name);
+
+    return role == HEADER_FRAMING || role == HEADER_LENGTH;
+}
+
 static void write_decimal(struct buf *out, uint64_t value)
 {
     char digits[20];

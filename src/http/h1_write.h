@@ -5,7 +5,7 @@
  *
  * Turns a status, headers and what is known about the body into the bytes of an answer's head, and
  * the same for the client's upgrade request. Framing headers are ours: whatever the embedder
- * put into Content-Length, Transfer-Encoding, Connection or Keep-Alive is replaced by what is
+ * put into such a header is replaced by what is
  * true, so that no header can desynchronise a connection. Pure.
  */
 
@@ -44,6 +44,10 @@ int h1_write_response(struct buf *out, const struct h1_response_head *head);
 
 /* Append one "name: value" line. -EINVAL as above. */
 int h1_write_header(struct buf *out, const struct http_header *header);
+
+/* True for the headers that only we may write: Content-Length, Transfer-Encoding, Connection,
+ * Keep-Alive, Upgrade. */
+bool h1_header_framing(struct bytes name);
 
 /* The phrase registered for a status, "Unknown" for others. */
 const char *h1_reason(unsigned status);

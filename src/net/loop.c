@@ -98,6 +98,10 @@ void loop_destroy(struct loop *loop)
         return;
 
     ASSERT(list_empty(&loop->hooks));
+    for (unsigned round = 0; !list_empty(&loop->tasks); round++) { /* such as freeing memory */
+        ASSERT(round < LIMIT_LOOP_TASK_ROUNDS);
+        run_tasks(loop);
+    }
     stream_close_all(loop);
     stream_bury(loop);
     uv_close((uv_handle_t *)&loop->prepare, NULL);

@@ -56,8 +56,9 @@ struct loop {
 /* 0 or a fault. The loop is bound to the thread that runs it first. */
 int loop_create(struct loop **out);
 
-/* Closes every stream still open, lets libuv finish its closing handles, frees the loop. Its
- * other users (listeners, wakes, hooks) must have been closed before. NULL is allowed. */
+/* Runs what is deferred, closes every stream still open, lets libuv finish its closing handles,
+ * frees the loop. Its other users (listeners, wakes, hooks, timers) must have been closed before.
+ * NULL is allowed. */
 void loop_destroy(struct loop *loop);
 
 /* Serve until loop_stop(), or until nothing is left that could wake the loop. */
