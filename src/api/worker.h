@@ -24,12 +24,14 @@ struct js_engine;
 struct loop;
 struct namespace;
 struct shard;
+struct socket_far;
 struct worker;
+struct ws_connection;
 
 /* What all Workers of a process share: borrowed, outlives them. */
 struct worker_bundle {
-    struct bytes script;    /* esbuild's CommonJS output, UTF-8 */
-    const char *path;       /* its file: name of stack frames; modules beside it are require()d */
+    struct bytes script;     /* esbuild's CommonJS output, UTF-8 */
+    const char *path;        /* its file: name of stack frames; modules beside it are require()d */
     struct bytes source_map; /* JSON; data NULL: none */
     /* Settings as JSON: {"name", "compatibilityDate", "compatibilityFlags": [],
      *  "bindings": [{"name", "type", …}]} with types
@@ -41,12 +43,18 @@ struct worker_bundle {
     size_t namespace_count;
 };
 
+/* A connection that a script opened to somewhere else is to carry the end that `far` leads to. Takes
+ * both over. */
+typedef void worker_couple_fn(void *data, struct ws_connection *ws, struct socket_far *far);
+
 struct worker_options {
     const struct worker_bundle *bundle;
     struct js_engine *engine; /* borrowed */
     struct shard *shard;      /* borrowed */
     struct loop *loop;        /* borrowed: outgoing requests */
-    int64_t cpu_limit_ms;     /* one entry into JavaScript may run this long; 0: no limit */
+    worker_couple_fn *couple; /* the server's wires */
+    void *couple_data;
+    int64_t cpu_limit_ms; /* one entry into JavaScript may run this long; 0: no limit */
 };
 
 enum worker_create_result {
@@ -57,6 +65,10 @@ int worker_create(struct worker **out, const struct worker_options *options, str
 
 /* No more requests come; freed when the last is done and no class of it is in use. */
 void worker_retire(struct worker *worker);
+
+/* At once, when the loop has ended: requests under way are answered with a failure. No instance of
+ * its classes may be left (shard_destroy()). */
+void worker_destroy(struct worker *worker);
 
 /* The class of bundle->namespaces[index]; NULL when this Worker does not export it (a namespace of
  * another script). Owned by the worker. */

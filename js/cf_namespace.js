@@ -1,0 +1,228 @@
+/*
+ * Namespaces, ids and stubs
+ *
+ * env.NS and what hangs on it (platform.md §2.1–2.4). An id is 32 bytes that C derived and checks;
+ * here it is its hex text.
+ */
+
+import { natives, requireContext } from "./natives.js";
+import { requestToNative, newRequest } from "./request.js";
+import { responseFromNative } from "./response.js";
+import { pumpStreamToPipe } from "./pipe.js";
+import { deserialize, serialize } from "./serialize.js";
+import { finishClass, INTERNAL } from "./webidl.js";
+import { compat } from "./compat.js";
+import { receiveError } from "./cf_errors.js";
+import { RESERVED_METHODS } from "./cf_base.js";
+import { callRemote } from "./cf_rpc.js";
+
+const NAME_BYTES_MAX = 1024;
+
+let hexOf, makeId, isId;
+
+export class DurableObjectId {
+  #hex;
+
+  constructor(guard, hex, name) {
+    if (guard !== INTERNAL) throw new TypeError("Illegal constructor");
+    this.#hex = hex;
+    Object.defineProperty(this, "jurisdiction", { value: undefined, enumerable: true, configurable: true });
+    Object.defineProperty(this, "name", { value: name, enumerable: true, configurable: true });
+  }
+
+  toString() {
+    return this.#hex;
+  }
+
+  equals(other) {
+    if (!isId(other)) throw new TypeError("Failed to execute 'equals' on 'DurableObjectId': parameter 1 is not of type 'DurableObjectId'.");
+    return this.#hex === other.#hex;
+  }
+
+  static {
+    hexOf = (id) => id.#hex;
+    isId = (value) => typeof value === "object" && value !== null && #hex in value;
+    makeId = (hex, name) => new DurableObjectId(INTERNAL, hex, name);
+  }
+}
+finishClass(DurableObjectId);
+
+export { makeId };
+
+/** The name an object is told: none when it is too long to be kept (§2.2.5). */
+function carriedName(id) {
+  return id.name !== undefined && natives.utf8_length(id.name) <= NAME_BYTES_MAX ? id.name : undefined;
+}
+
+class DurableObjectNamespace {
+  #index;
+  #className;
+
+  constructor(guard, index, className) {
+    if (guard !== INTERNAL) throw new TypeError("Illegal constructor");
+    this.#index = index;
+    this.#className = className;
+  }
+
+  newUniqueId(options) {
+    if (options !== undefined && (typeof options !== "object" || options === null))
+      throw new TypeError("Failed to execute 'newUniqueId' on 'DurableObjectNamespace': parameter 1 is not of type 'NewUniqueIdOptions'.");
+    if (options?.jurisdiction !== undefined) throw new Error("Jurisdiction restrictions are not implemented in Dormouse.");
+    requireContext();
+    return makeId(natives.id_unique(this.#index), undefined);
+  }
+
+  idFromName(name) {
+    if (name === undefined) throw new TypeError("Failed to execute 'idFromName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
+    const text = `${name}`;
+    return makeId(natives.id_from_name(this.#index, text), text);
+  }
+
+  idFromString(hex) {
+    if (hex === undefined) throw new TypeError("Failed to execute 'idFromString' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
+    return makeId(natives.id_from_string(this.#index, `${hex}`), undefined);
+  }
+
+  get(id, options) {
+    if (!isId(id)) throw new TypeError("Failed to execute 'get' on 'DurableObjectNamespace': parameter 1 is not of type 'DurableObjectId'.");
+    checkGetOptions(options, "get");
+    return makeStub(this.#index, id);
+  }
+
+  getByName(name, options) {
+    if (name === undefined) throw new TypeError("Failed to execute 'getByName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
+    checkGetOptions(options, "getByName");
+    return makeStub(this.#index, this.idFromName(name));
+  }
+
+  jurisdiction(jurisdiction) {
+    if (jurisdiction === undefined || jurisdiction === null) return new DurableObjectNamespace(INTERNAL, this.#index, this.#className);
+    throw new Error("Jurisdiction restrictions are not implemented in Dormouse.");
+  }
+}
+finishClass(DurableObjectNamespace);
+
+function checkGetOptions(options, method) {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null)
+    throw new TypeError(`Failed to execute '${method}' on 'DurableObjectNamespace': parameter 2 is not of type 'GetDurableObjectOptions'.`);
+  if (options.routingMode !== undefined && options.routingMode !== "primary-only") throw new RangeError(`unknown routingMode: ${options.routingMode}`);
+}
+
+export function makeNamespace(index, className) {
+  return new DurableObjectNamespace(INTERNAL, index, className);
+}
+
+/* -- stubs -------------------------------------------------------------------------------------- */
+
+let stubFetch, stubCall;
+
+class DurableObjectStub {
+  #index;
+  #hex;
+  #name;
+  #broken; // after a reset the stub is good for nothing (§2.3.5)
+
+  constructor(index, id) {
+    this.#index = index;
+    this.#hex = hexOf(id);
+    this.#name = carriedName(id);
+  }
+
+  #receive(parts) {
+    const error = receiveError(...parts);
+    if (error?.durableObjectReset === true) {
+      const { message } = error;
+      this.#broken = () => {
+        const again = receiveError(parts[0], message, parts[2], undefined);
+        delete again.remote;
+        return again;
+      };
+    }
+    return error;
+  }
+
+  async #fetch(args) {
+    const request = newRequest(args[0], args[1]);
+    requireContext();
+    if (this.#broken !== undefined) throw this.#broken();
+    const hop = requestToNative(request, (method, url, headers, kind, body, redirect, cf, signal) => ({ method, url, headers, kind, body, redirect, cf, signal }));
+    let { body } = hop;
+    let stream;
+    if (hop.kind === 2) {
+      stream = body;
+      body = natives.pipe_create();
+    }
+    const answer = natives.stub_fetch(
+      this.#index, this.#hex, this.#name, hop.method, hop.url, hop.headers, hop.kind, body,
+      hop.cf === undefined || hop.cf === null ? undefined : JSON.stringify(hop.cf),
+    );
+    if (stream !== undefined) pumpStreamToPipe(stream, body);
+    let parts;
+    try {
+      parts = await answer;
+    } catch (parcel) {
+      throw this.#receive(parcel);
+    }
+    const [status, statusText, headers, responseBody, socket] = parts;
+    return responseFromNative(status, statusText, headers, responseBody, hop.url, socket ?? null);
+  }
+
+  async #call(method, args) {
+    requireContext();
+    if (this.#broken !== undefined) throw this.#broken();
+    try {
+      return deserialize(await natives.stub_call(this.#index, this.#hex, this.#name, method, args));
+    } catch (parcel) {
+      if (Array.isArray(parcel)) throw this.#receive(parcel);
+      throw parcel;
+    }
+  }
+
+  static {
+    stubFetch = (stub, args) => stub.#fetch(args);
+    stubCall = (stub, method, args) => stub.#call(method, args);
+  }
+}
+
+/* What a stub's prototype has by name; everything else is a remote method (§2.4). */
+class StubMethods {
+  constructor() {
+    throw new TypeError("Illegal constructor");
+  }
+}
+finishClass(StubMethods, "DurableObject");
+
+function makeStub(index, id) {
+  const inner = new DurableObjectStub(index, id);
+  const target = Object.create(StubMethods.prototype);
+  Object.defineProperty(target, "name", { value: id.name, enumerable: true, configurable: true });
+  Object.defineProperty(target, "id", { value: id, enumerable: true, configurable: true });
+  const fetch = function fetch(...args) {
+    if (args.length === 0) return Promise.reject(new TypeError("Failed to execute 'fetch' on 'Fetcher': parameter 1 is not of type 'Request or string'."));
+    return stubFetch(inner, args);
+  };
+  const connect = function connect() {
+    throw new Error("connect() to a Durable Object is not supported by Dormouse.");
+  };
+  const members = new Map([
+    ["fetch", fetch],
+    ["connect", connect],
+  ]);
+  return new Proxy(target, {
+    get(object, property, receiver) {
+      if (typeof property === "symbol" || property in object) {
+        if (property === Symbol.dispose) return () => {};
+        return Reflect.get(object, property, receiver);
+      }
+      const known = members.get(property);
+      if (known !== undefined) return known;
+      if (property === "then" || !compat.flags.rpc) return undefined;
+      if (property === "dup") return () => makeStub(index, id);
+      return callRemote(property, (path, args) => stubCall(inner, path, args));
+    },
+    has(object, property) {
+      return typeof property === "string" || property in object;
+    },
+  });
+}

@@ -1,0 +1,148 @@
+/*
+ * Durable Objects from C's side
+ *
+ * C constructs an instance, hands it events and is told how each ended, through the functions
+ * exported here. A record is what C keeps of an instance.
+ */
+
+import { natives } from "./natives.js";
+import { requestFromNative } from "./request.js";
+import { deserialize } from "./serialize.js";
+import { describeThrown } from "./stack.js";
+import { INTERNAL } from "./webidl.js";
+import { respond } from "./cf_respond.js";
+import { receiveError, sendError } from "./cf_errors.js";
+import { DurableObjectState } from "./cf_state.js";
+import { answerCall } from "./cf_rpc.js";
+import { forgetSocket, replyToClose, wrapHibernatable } from "./cf_websocket.js";
+
+const HANDLERS = ["fetch", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"];
+const NO_FETCH = "Handler does not export a fetch() function.";
+const NO_ALARM = "Your Durable Object class must have an alarm() handler in order to call setAlarm()";
+const NO_ALARM_WARNING = "Attempted to run a scheduled alarm without a handler, did you remember to export an alarm() function?";
+
+export function constructObject(actor, handle, hex, name, sqlite, env, exports) {
+  const record = { instance: undefined, kind: actor.kind, live: new Set(), handlers: undefined };
+  const ctx = new DurableObjectState(INTERNAL, handle, hex, name, sqlite, record.live, exports, () => {
+    if (record.handlers !== undefined && record.handlers.alarm === undefined) throw new TypeError(NO_ALARM);
+  });
+  const instance = new actor.constructor(ctx, env);
+  record.instance = instance;
+  record.handlers = {};
+  for (const handler of HANDLERS) {
+    const value = instance[handler];
+    record.handlers[handler] = typeof value === "function" ? value : undefined;
+  }
+  return record;
+}
+
+function logThrown(error) {
+  natives.console_write("error", describeThrown(error));
+}
+
+function fail(event, error) {
+  sendError(error, (name, message, stack, flags, value) => natives.event_fail(event, name, message, stack, flags, value));
+}
+
+/* Run a handler and tell C when it is over; what it throws also goes to the log. */
+function settle(event, run, done) {
+  let result;
+  try {
+    result = run();
+  } catch (error) {
+    logThrown(error);
+    fail(event, error);
+    return;
+  }
+  if (typeof result?.then === "function") {
+    Promise.resolve(result).then(done, (error) => {
+      logThrown(error);
+      fail(event, error);
+    });
+  } else done(result);
+}
+
+export function deliverFetch(record, event, method, url, headers, body, cf) {
+  const handler = record.handlers.fetch;
+  if (handler === undefined) {
+    fail(event, new Error(NO_FETCH));
+    return;
+  }
+  const request = requestFromNative(method, url, headers, body, cf === undefined ? undefined : JSON.parse(cf));
+  settle(
+    event,
+    () => handler.call(record.instance, request),
+    (response) => respond(event, response, fail),
+  );
+}
+
+export function deliverCall(record, event, name, args) {
+  answerCall(record.instance, record.kind, name, args === undefined ? undefined : deserialize(args)).then(
+    (bytes) => natives.event_value(event, bytes),
+    (error) => fail(event, error),
+  );
+}
+
+export function deliverAlarm(record, event, scheduledTime, retryCount) {
+  const handler = record.handlers.alarm;
+  if (handler === undefined) {
+    natives.console_write("warn", NO_ALARM_WARNING);
+    natives.event_done(event);
+    return;
+  }
+  const info = { retryCount, isRetry: retryCount > 0, scheduledTime };
+  settle(
+    event,
+    () => handler.call(record.instance, info),
+    () => natives.event_done(event),
+  );
+}
+
+export function wrapSocket(record, box) {
+  return wrapHibernatable(record.live, box);
+}
+
+export function deliverMessage(record, event, socket, data) {
+  const handler = record.handlers.webSocketMessage;
+  if (handler === undefined) {
+    natives.event_done(event);
+    return;
+  }
+  settle(
+    event,
+    () => handler.call(record.instance, socket, data),
+    () => natives.event_done(event),
+  );
+}
+
+function gone(record, event, socket, run) {
+  const done = () => {
+    forgetSocket(record.live, socket);
+    natives.event_done(event);
+  };
+  let result;
+  try {
+    result = run();
+  } catch (error) {
+    logThrown(error);
+    forgetSocket(record.live, socket);
+    fail(event, error);
+    return;
+  }
+  Promise.resolve(result).then(done, (error) => {
+    logThrown(error);
+    forgetSocket(record.live, socket);
+    fail(event, error);
+  });
+}
+
+export function deliverClose(record, event, socket, code, reason, wasClean) {
+  const handler = record.handlers.webSocketClose;
+  if (wasClean) replyToClose(socket, code, reason);
+  gone(record, event, socket, () => handler?.call(record.instance, socket, code, reason, wasClean));
+}
+
+export function deliverError(record, event, socket, name, message, flags, value) {
+  const handler = record.handlers.webSocketError;
+  gone(record, event, socket, () => handler?.call(record.instance, socket, receiveError(name, message, flags, value)));
+}

@@ -1,0 +1,408 @@
+/*
+ * ctx.storage
+ *
+ * Asynchronous KV, synchronous KV, transactions and the alarm (platform.md §3.2, 3.3, 3.5, 4) over
+ * the natives of api/storage.c; SQL is in cf_sql.js. Everything is answered at once by SQLite, so
+ * the promises returned here are settled when they are made.
+ */
+
+import { compat } from "./compat.js";
+import { natives } from "./natives.js";
+import { deserialize, serialize } from "./serialize.js";
+import { SqlStorage } from "./cf_sql.js";
+import { sendError } from "./cf_errors.js";
+
+const PAIRS_MAX = 128;
+const LEGACY_KEY_MAX = 2048;
+const LEGACY_VALUE_MAX = 131072;
+const LEGACY_VALUE_OVERHEAD = 34;
+
+const KV_DISABLED =
+  "The storage.kv (synchronous KV) API is only available for SQLite-backed Durable Objects, but this object's namespace is not declared to use SQLite. You can use the older, asynchronous interface via methods of `storage` itself (e.g. `storage.get()`). Alternatively, to enable SQLite storage, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. Note that existing namespaces cannot be converted to SQLite.";
+
+function checkKey(key, sqlite) {
+  if (sqlite) return;
+  const size = natives.utf8_length(key);
+  if (size > LEGACY_KEY_MAX) throw new RangeError(`Keys cannot be larger than ${LEGACY_KEY_MAX} bytes. A key of size ${size} was provided.`);
+}
+
+function checkValue(bytes, sqlite) {
+  if (sqlite) return;
+  if (bytes.byteLength > LEGACY_VALUE_MAX + LEGACY_VALUE_OVERHEAD)
+    throw new RangeError(`Values cannot be larger than ${LEGACY_VALUE_MAX} bytes. A value of size ${bytes.byteLength} was provided.`);
+}
+
+function checkPairs(count, sqlite) {
+  if (!sqlite && count > PAIRS_MAX) throw new RangeError(`Maximum number of key value pairs is ${PAIRS_MAX}. ${count} pairs were provided.`);
+}
+
+/* UTF-8 byte order is code point order; only surrogates make it differ from string order. */
+function compareKeys(a, b) {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    let x = a.charCodeAt(i);
+    let y = b.charCodeAt(i);
+    if (x === y) continue;
+    if (x >= 0xd800 && y >= 0xd800) {
+      x = x >= 0xe000 ? x - 0x800 : x + 0x2000;
+      y = y >= 0xe000 ? y - 0x800 : y + 0x2000;
+    }
+    return x - y;
+  }
+  return a.length - b.length;
+}
+
+/** list() options → [start, end, reverse, limit], or null for a range that is empty. */
+function listRange(options) {
+  if (options === undefined || options === null) return [undefined, undefined, undefined, false, 0];
+  if (typeof options !== "object") throw new TypeError("Failed to execute 'list': parameter 1 is not of type 'ListOptions'.");
+  let { start, startAfter, end, prefix, reverse, limit } = options;
+  if (start !== undefined && startAfter !== undefined) throw new TypeError("list() cannot be called with both start and startAfter values.");
+  if (limit !== undefined) {
+    limit = Number(limit);
+    if (!(limit > 0)) throw new TypeError("List limit must be positive.");
+  }
+  let low = start === undefined ? undefined : String(start);
+  if (startAfter !== undefined) low = String(startAfter) + "\0";
+  const high = end === undefined ? undefined : String(end);
+  const lead = prefix === undefined ? undefined : String(prefix);
+  return [low, high, lead === "" ? undefined : lead, Boolean(reverse), limit === undefined ? 0 : Math.trunc(limit)];
+}
+
+/** A result of a storage call: settled, or thrown where the compatibility date says so. */
+function settle(run) {
+  if (!compat.flags.captureAsyncThrows) return Promise.resolve(run());
+  try {
+    return Promise.resolve(run());
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** What storage and a transaction have in common; `guard(op)` throws where it is no longer usable. */
+class StorageOperations {
+  constructor(handle, sqlite, canSetAlarm) {
+    Object.defineProperty(this, "_h", { value: handle });
+    Object.defineProperty(this, "_sqlite", { value: sqlite });
+    Object.defineProperty(this, "_canSetAlarm", { value: canSetAlarm });
+  }
+
+  _guard() {}
+
+  get(keys, options) {
+    return settle(() => {
+      this._guard("get()");
+      if (Array.isArray(keys)) {
+        checkPairs(keys.length, this._sqlite);
+        const found = new Map();
+        for (const key of [...new Set(keys.map(String))].sort(compareKeys)) {
+          checkKey(key, this._sqlite);
+          const bytes = natives.kv_get(this._h, key);
+          if (bytes !== undefined) found.set(key, deserialize(bytes));
+        }
+        return found;
+      }
+      const key = String(keys);
+      checkKey(key, this._sqlite);
+      const bytes = natives.kv_get(this._h, key);
+      return bytes === undefined ? undefined : deserialize(bytes);
+    });
+  }
+
+  put(keyOrEntries, valueOrOptions, options) {
+    return settle(() => {
+      this._guard("put()");
+      if (typeof keyOrEntries === "object" && keyOrEntries !== null) {
+        if (options !== undefined || (valueOrOptions !== undefined && (typeof valueOrOptions !== "object" || valueOrOptions === null)))
+          throw new TypeError(
+            "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)",
+          );
+        const pairs = [];
+        for (const [key, value] of Object.entries(keyOrEntries)) {
+          if (value === undefined) continue;
+          checkKey(key, this._sqlite);
+          const bytes = serialize(value, "storage");
+          checkValue(bytes, this._sqlite);
+          pairs.push(key, bytes);
+        }
+        checkPairs(pairs.length / 2, this._sqlite);
+        const unconfirmed = Boolean(valueOrOptions?.allowUnconfirmed);
+        for (let i = 0; i < pairs.length; i += 2) natives.kv_put(this._h, pairs[i], pairs[i + 1], unconfirmed);
+        return undefined;
+      }
+      const key = String(keyOrEntries);
+      if (valueOrOptions === undefined) throw new TypeError("put() called with undefined value.");
+      checkKey(key, this._sqlite);
+      const bytes = serialize(valueOrOptions, "storage");
+      checkValue(bytes, this._sqlite);
+      natives.kv_put(this._h, key, bytes, Boolean(options?.allowUnconfirmed));
+      return undefined;
+    });
+  }
+
+  delete(keys, options) {
+    return settle(() => {
+      this._guard("delete()");
+      const unconfirmed = Boolean(options?.allowUnconfirmed);
+      if (Array.isArray(keys)) {
+        checkPairs(keys.length, this._sqlite);
+        let count = 0;
+        for (const key of keys.map(String)) {
+          checkKey(key, this._sqlite);
+          if (natives.kv_delete(this._h, key, unconfirmed)) count++;
+        }
+        return count;
+      }
+      const key = String(keys);
+      checkKey(key, this._sqlite);
+      return natives.kv_delete(this._h, key, unconfirmed);
+    });
+  }
+
+  list(options) {
+    return settle(() => {
+      this._guard("list()");
+      const found = new Map();
+      const cursor = natives.kv_list_open(this._h, ...listRange(options), false);
+      for (;;) {
+        const pairs = natives.kv_list_next(cursor, 128);
+        for (let i = 0; i < pairs.length; i += 2) found.set(pairs[i], deserialize(pairs[i + 1]));
+        if (pairs.length < 256) return found;
+      }
+    });
+  }
+
+  getAlarm(options) {
+    return settle(() => {
+      this._guard("getAlarm()");
+      const time = natives.alarm_get(this._h);
+      return time === 0 ? null : time;
+    });
+  }
+
+  setAlarm(scheduledTime, options) {
+    return settle(() => {
+      this._guard("setAlarm()");
+      const time = scheduledTime instanceof Date ? scheduledTime.getTime() : Number(scheduledTime);
+      if (!(time > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
+      this._canSetAlarm();
+      natives.alarm_set(this._h, Math.trunc(time), Boolean(options?.allowUnconfirmed));
+      return undefined;
+    });
+  }
+
+  deleteAlarm(options) {
+    return settle(() => {
+      this._guard("deleteAlarm()");
+      natives.alarm_set(this._h, 0, Boolean(options?.allowUnconfirmed));
+      return undefined;
+    });
+  }
+}
+
+/** The argument of a transaction() callback (§3.5.2, 3.5.3). */
+export class DurableObjectTransaction extends StorageOperations {
+  #state = "open"; // "rolled back" | "committed"
+  #transactions;
+  #depth;
+
+  constructor(handle, sqlite, canSetAlarm, transactions, depth) {
+    super(handle, sqlite, canSetAlarm);
+    this.#transactions = transactions;
+    this.#depth = depth;
+  }
+
+  _guard(operation) {
+    if (this.#state === "rolled back") throw new Error(`Cannot ${operation} on rolled back transaction`);
+    if (this.#state === "committed")
+      throw new Error(`Cannot call ${operation} on transaction that has already committed: did you move \`txn\` outside of the closure?`);
+  }
+
+  rollback() {
+    if (this.#state === "rolled back") return; // a second one changes nothing
+    this._guard("rollback()");
+    if (this.#transactions.depth > this.#depth)
+      throw new Error("Cannot roll back an outer transaction while a nested transaction is still running.");
+    natives.savepoint_rollback(this._h, this.#depth);
+    this.#state = "rolled back";
+  }
+
+  deleteAll() {
+    throw new Error("Cannot call deleteAll() within a transaction");
+  }
+
+  /* For transaction() only. */
+  static end(txn, commit) {
+    if (txn.#state === "rolled back") natives.savepoint_release(txn._h, txn.#depth);
+    else if (commit) natives.savepoint_release(txn._h, txn.#depth);
+    else {
+      natives.savepoint_rollback(txn._h, txn.#depth);
+      natives.savepoint_release(txn._h, txn.#depth);
+    }
+    if (txn.#state === "open") txn.#state = commit ? "committed" : "rolled back";
+  }
+}
+
+/** storage.kv: synchronous (§3.3). */
+export class SyncKvStorage {
+  #handle;
+
+  constructor(handle) {
+    this.#handle = handle;
+  }
+
+  get(key) {
+    const bytes = natives.kv_get(this.#handle, String(key));
+    return bytes === undefined ? undefined : deserialize(bytes);
+  }
+
+  put(key, value) {
+    natives.kv_put(this.#handle, String(key), serialize(value, "storage"), false);
+  }
+
+  delete(key) {
+    return natives.kv_delete(this.#handle, String(key), false);
+  }
+
+  list(options) {
+    return new SyncKvListIterator(natives.kv_list_open(this.#handle, ...listRange(options), true));
+  }
+}
+
+class SyncKvListIterator {
+  #cursor;
+
+  constructor(cursor) {
+    this.#cursor = cursor;
+  }
+
+  next() {
+    if (this.#cursor === null) return { done: true, value: undefined };
+    const pair = natives.kv_list_next(this.#cursor, 1);
+    if (pair.length === 0) {
+      this.#cursor = null;
+      return { done: true, value: undefined };
+    }
+    return { done: false, value: [pair[0], deserialize(pair[1])] };
+  }
+
+  return(value) {
+    if (this.#cursor !== null) natives.kv_list_close(this.#cursor);
+    this.#cursor = null;
+    return { done: true, value };
+  }
+
+  [Symbol.iterator]() {
+    return this;
+  }
+}
+
+export class DurableObjectStorage extends StorageOperations {
+  #transactions = { depth: 0, explicit: 0 };
+  #sql;
+  #kv;
+
+  get sql() {
+    return (this.#sql ??= new SqlStorage(this._h, this._sqlite));
+  }
+
+  get kv() {
+    if (!this._sqlite) throw new Error(KV_DISABLED);
+    return (this.#kv ??= new SyncKvStorage(this._h));
+  }
+
+  deleteAll(options) {
+    return settle(() => {
+      if (this.#transactions.explicit > 0) throw new Error("Cannot call deleteAll() within a transaction");
+      natives.delete_all(this._h, compat.flags.deleteAllDeletesAlarm, Boolean(options?.allowUnconfirmed));
+      return undefined;
+    });
+  }
+
+  sync() {
+    return natives.storage_sync(this._h);
+  }
+
+  transactionSync(callback) {
+    if (!this._sqlite) throw new Error("Durable Object is not backed by SQL.");
+    const transactions = this.#transactions;
+    const depth = transactions.depth + 1;
+    natives.savepoint_open(this._h, depth);
+    transactions.depth = depth;
+    let result;
+    try {
+      result = callback();
+    } catch (error) {
+      transactions.depth = depth - 1;
+      natives.savepoint_rollback(this._h, depth);
+      natives.savepoint_release(this._h, depth);
+      throw error;
+    }
+    transactions.depth = depth - 1;
+    natives.savepoint_release(this._h, depth);
+    return result;
+  }
+
+  transaction(callback, options) {
+    const transactions = this.#transactions;
+    const { promise, resolve, reject } = Promise.withResolvers();
+    natives.section_begin(this._h, (section) => {
+      const depth = transactions.depth + 1;
+      let txn;
+      const end = (commit) => {
+        transactions.depth = depth - 1;
+        transactions.explicit--;
+        try {
+          DurableObjectTransaction.end(txn, commit);
+        } finally {
+          natives.transaction_end(this._h);
+        }
+      };
+      const fail = (error) => {
+        try {
+          end(false);
+        } catch (inner) {
+          sendError(inner, (...parts) => natives.section_end(section, ...parts));
+          return;
+        }
+        natives.section_end(section);
+        reject(error);
+      };
+      natives.transaction_begin(this._h);
+      transactions.explicit++;
+      natives.savepoint_open(this._h, depth);
+      transactions.depth = depth;
+      txn = new DurableObjectTransaction(this._h, this._sqlite, this._canSetAlarm, transactions, depth);
+      let result;
+      try {
+        result = Promise.resolve(callback(txn));
+      } catch (error) {
+        return fail(error);
+      }
+      result.then((value) => {
+        try {
+          end(true);
+        } catch (error) {
+          natives.section_end(section);
+          reject(error);
+          return;
+        }
+        natives.section_end(section);
+        resolve(value);
+      }, fail);
+    });
+    return promise;
+  }
+
+  getCurrentBookmark() {
+    return settle(() => natives.bookmark_current(this._h));
+  }
+
+  getBookmarkForTime(timestamp) {
+    return Promise.reject(new Error("This Durable Object's storage back-end does not implement point-in-time recovery."));
+  }
+
+  onNextSessionRestoreBookmark(bookmark) {
+    return Promise.reject(new Error("This Durable Object's storage back-end does not implement point-in-time recovery."));
+  }
+}

@@ -1,0 +1,399 @@
+/*
+ * WebSocket
+ *
+ * One end of a WebSocket in a script's hands (platform.md §5). The end itself, its tags, attachment
+ * and whatever waits to be sent belong to C (actor/socket.h); this object is a look at it, made
+ * when a script asks and dropped when its object hibernates.
+ */
+
+import { CloseEvent, ErrorEvent, Event, EventTarget, MessageEvent, defineEventHandlers, trusted } from "./events.js";
+import { DOMException } from "./dom_exception.js";
+import { Blob } from "./blob.js";
+import { compat } from "./compat.js";
+import { natives, requireContext } from "./natives.js";
+import { deserialize, serialize } from "./serialize.js";
+import { defineConstants, exposeClass, finishClass, INTERNAL } from "./webidl.js";
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+
+const TAG_COUNT_MAX = 10;
+const TAG_BYTES_MAX = 256;
+const ATTACHMENT_BYTES_MAX = 16384;
+const AUTO_RESPONSE_BYTES_MAX = 2048;
+const EVENT_TIMEOUT_MS_MAX = 604800000;
+const REASON_BYTES_MAX = 123;
+
+/* How a script has used an end so far. */
+const LOOSE = "loose";
+const ACCEPTED = "accepted";
+const HIBERNATABLE = "hibernatable";
+const AWAY = "away"; // used in a Response
+const AWAITING = "awaiting"; // new WebSocket(url), not connected yet
+const FAILED = "failed";
+
+let boxOf, useOf, setUse, setPeer, peerOf, deliver;
+
+export class WebSocket extends EventTarget {
+  #box; // native socket; undefined while an outgoing one connects
+  #use = LOOSE;
+  #peer; // the other end of a pair made here
+  #url = null;
+  #halfOpen = false;
+  #closeDelivered = false;
+  #binaryType = compat.flags.websocketStandardBinaryType ? "blob" : "arraybuffer";
+
+  constructor(url, protocols) {
+    super();
+    if (url === INTERNAL) {
+      this.#box = protocols;
+      return;
+    }
+    if (arguments.length === 0) throw new TypeError("Failed to construct 'WebSocket': 1 argument required, but only 0 present.");
+    requireContext();
+    this.#url = parseUrl(url);
+    const list = parseProtocols(protocols);
+    this.#use = AWAITING;
+    natives.ws_connect(this.#url, list.join(", ")).then(
+      ([box]) => this.#opened(box),
+      (error) => this.#failed(error),
+    );
+  }
+
+  #opened(box) {
+    this.#box = box;
+    this.#use = ACCEPTED;
+    natives.ws_accept(box, this);
+    this.dispatchEvent(trusted(new Event("open")));
+  }
+
+  #failed(error) {
+    if (this.#use === FAILED) return;
+    this.#use = FAILED;
+    this.dispatchEvent(trusted(new ErrorEvent("error", { message: error.message, error })));
+    this.dispatchEvent(trusted(new CloseEvent("close", { code: 1006, reason: "Failed to establish websocket connection", wasClean: false })));
+  }
+
+  accept(options) {
+    switch (this.#use) {
+      case ACCEPTED:
+        return;
+      case AWAITING:
+        throw new TypeError("Websockets obtained from the 'new WebSocket()' constructor cannot call accept");
+      case HIBERNATABLE:
+        throw new TypeError("Can't accept() WebSocket after enabling hibernation.");
+      case LOOSE:
+        break;
+      default:
+        throw new TypeError("Can't accept() WebSocket that was already used in a response.");
+    }
+    this.#halfOpen = Boolean(options?.allowHalfOpen);
+    this.#use = ACCEPTED;
+    natives.ws_accept(this.#box, this);
+  }
+
+  send(message) {
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'ArrayBuffer or ArrayBufferView or string'.");
+    if (this.#use === AWAITING) throw new DOMException("Can't call send() on a WebSocket that is still connecting.", "InvalidStateError");
+    if (this.#use === FAILED) return;
+    if (this.#use === AWAY) throw new TypeError("Can't call WebSocket send() after it was used in a response.");
+    if (this.#use === LOOSE) throw new TypeError("You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
+    const closed = natives.ws_closed(this.#box);
+    if (closed & 1) throw new TypeError("Can't call WebSocket send() after close().");
+    if (typeof message === "string" || ArrayBuffer.isView(message) || message instanceof ArrayBuffer) natives.ws_send(this.#box, message);
+    else natives.ws_send(this.#box, String(message));
+  }
+
+  close(code, reason) {
+    if (code !== undefined) {
+      code = Number(code) & 0xffff;
+      const legal = compat.flags.pedanticWpt ? code === 1000 || (code >= 3000 && code <= 4999) : code >= 1000 && code <= 4999 && code !== 1004 && code !== 1005 && code !== 1006 && code !== 1015;
+      if (!legal) throw new DOMException(`Invalid WebSocket close code: ${code}.`, "InvalidAccessError");
+    }
+    if (reason !== undefined) {
+      reason = String(reason);
+      if (code === undefined) throw new DOMException("If you specify a WebSocket close reason, you must also specify a code.", "InvalidAccessError");
+      if (compat.flags.websocketCloseReasonLimit && natives.utf8_length(reason) > REASON_BYTES_MAX)
+        throw new DOMException("WebSocket close reason must not be longer than 123 bytes when UTF-8 encoded.", "SyntaxError");
+    }
+    if (this.#use === AWAITING) {
+      this.#failed(new Error("Failed to establish websocket connection"));
+      return;
+    }
+    if (this.#use === FAILED) return;
+    if (this.#use === LOOSE) throw new TypeError("You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
+    if (this.#use === AWAY) throw new TypeError("Can't call WebSocket close() after it was used in a response.");
+    if (natives.ws_closed(this.#box) & 1) return;
+    natives.ws_close(this.#box, code ?? 1005, reason ?? "");
+  }
+
+  serializeAttachment(value) {
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'serializeAttachment' on 'WebSocket': parameter 1 is not of type 'JsValue'.");
+    const bytes = serialize(value, "storage");
+    if (bytes.byteLength > ATTACHMENT_BYTES_MAX)
+      throw new Error(`A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_BYTES_MAX} bytes.'attachment' was ${bytes.byteLength} bytes.`);
+    natives.ws_set_attachment(this.#box, bytes);
+  }
+
+  deserializeAttachment() {
+    if (this.#box === undefined) return null;
+    const bytes = natives.ws_attachment(this.#box);
+    return bytes === undefined ? null : deserialize(bytes);
+  }
+
+  get readyState() {
+    if (this.#use === AWAITING) return CONNECTING;
+    if (this.#use === FAILED) return CLOSED;
+    const closed = natives.ws_closed(this.#box);
+    if (closed === 3) return CLOSED;
+    return closed === 0 ? OPEN : CLOSING;
+  }
+
+  get url() {
+    return this.#url;
+  }
+
+  get protocol() {
+    return this.#box === undefined ? "" : natives.ws_protocol(this.#box);
+  }
+
+  get extensions() {
+    return this.#box === undefined ? "" : natives.ws_extensions(this.#box);
+  }
+
+  get binaryType() {
+    return this.#binaryType;
+  }
+
+  set binaryType(type) {
+    if (type === "blob" || type === "arraybuffer") this.#binaryType = type;
+    else throw new DOMException(`Failed to set the 'binaryType' property on 'WebSocket': '${type}' is not a valid value for binaryType; WebSocket will not be able to receive binary messages.`, "SyntaxError");
+  }
+
+  #message(data) {
+    if (typeof data !== "string" && this.#binaryType === "blob") data = new Blob([data]);
+    this.dispatchEvent(trusted(new MessageEvent("message", { data })));
+  }
+
+  #close(code, reason, wasClean) {
+    if (this.#closeDelivered) return;
+    this.#closeDelivered = true;
+    if (wasClean && compat.flags.websocketAutoReplyToClose && !this.#halfOpen && !(natives.ws_closed(this.#box) & 1)) natives.ws_close(this.#box, code, reason);
+    this.dispatchEvent(trusted(new CloseEvent("close", { code, reason, wasClean })));
+  }
+
+  #error(error) {
+    this.dispatchEvent(trusted(new ErrorEvent("error", { message: error.message, error })));
+  }
+
+  static {
+    boxOf = (socket) => socket.#box;
+    useOf = (socket) => socket.#use;
+    setUse = (socket, use) => {
+      socket.#use = use;
+    };
+    peerOf = (socket) => socket.#peer;
+    setPeer = (socket, peer) => {
+      socket.#peer = peer;
+    };
+    deliver = {
+      message: (socket, data) => socket.#message(data),
+      close: (socket, code, reason, clean) => socket.#close(code, reason, clean),
+      error: (socket, error) => socket.#error(error),
+    };
+    this.isWebSocket = (value) => typeof value === "object" && value !== null && #use in value;
+  }
+}
+
+export const isWebSocket = WebSocket.isWebSocket;
+delete WebSocket.isWebSocket;
+exposeClass(WebSocket);
+defineConstants(WebSocket, {
+  CONNECTING, OPEN, CLOSING, CLOSED,
+  READY_STATE_CONNECTING: CONNECTING, READY_STATE_OPEN: OPEN, READY_STATE_CLOSING: CLOSING, READY_STATE_CLOSED: CLOSED,
+});
+defineEventHandlers(WebSocket, ["open", "message", "close", "error"]);
+
+/* Events of accept()ed sockets, called by C in the socket's context. */
+export const socketEvents = deliver;
+
+function parseUrl(input) {
+  const href = natives.url_parse(String(input), undefined);
+  if (href === null) throw new DOMException("Invalid WebSocket URL: " + String(input), "SyntaxError");
+  const match = /^(ws|wss|http|https):/.exec(href);
+  if (match === null) throw new DOMException("The url scheme must be ws or wss.", "SyntaxError");
+  if (href.includes("#")) throw new DOMException("The url fragment must be empty.", "SyntaxError");
+  return href;
+}
+
+function parseProtocols(protocols) {
+  const list = protocols === undefined ? [] : Array.isArray(protocols) ? protocols.map(String) : [String(protocols)];
+  const seen = new Set();
+  for (const protocol of list) {
+    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol)) throw new DOMException(`The protocol header token is invalid.`, "SyntaxError");
+    if (seen.has(protocol.toLowerCase())) throw new DOMException("The protocol header must not contain any duplicates.", "SyntaxError");
+    seen.add(protocol.toLowerCase());
+  }
+  return list;
+}
+
+/* -- pairs -------------------------------------------------------------------------------------- */
+
+export function WebSocketPair() {
+  if (new.target === undefined) throw new TypeError("Failed to construct 'WebSocketPair': Please use the 'new' operator, this DOM object constructor cannot be called as a function.");
+  requireContext();
+  const [first, second] = natives.ws_pair();
+  const pair = Object.create(new.target.prototype);
+  pair[0] = new WebSocket(INTERNAL, first);
+  pair[1] = new WebSocket(INTERNAL, second);
+  setPeer(pair[0], pair[1]);
+  setPeer(pair[1], pair[0]);
+  return pair;
+}
+Object.defineProperty(WebSocketPair.prototype, Symbol.iterator, {
+  value: function* () {
+    yield this[0];
+    yield this[1];
+  },
+  writable: true,
+  configurable: true,
+});
+exposeClass(WebSocketPair);
+
+/** For Response: throws what platform.md §5.2.2 says; afterwards the end may travel. */
+export function checkForResponse(socket) {
+  switch (useOf(socket)) {
+    case ACCEPTED:
+      throw new TypeError("Can't return WebSocket in a Response after calling accept().");
+    case HIBERNATABLE:
+      throw new TypeError("Can't return WebSocket in a Response after calling acceptWebSocket().");
+    case AWAY:
+      throw new TypeError("Can't return WebSocket that was already used in a response.");
+    case AWAITING:
+    case FAILED:
+      throw new TypeError("Can't return a WebSocket made by new WebSocket() in a Response.");
+  }
+}
+
+/** Box of an end that now leaves with a Response. */
+export function takeForResponse(socket) {
+  checkForResponse(socket);
+  setUse(socket, AWAY);
+  return boxOf(socket);
+}
+
+export function wrapLoose(box) {
+  return new WebSocket(INTERNAL, box);
+}
+
+/* -- hibernation -------------------------------------------------------------------------------- */
+
+/** A look at a hibernatable socket; `live` keeps it while the instance lives. */
+export function wrapHibernatable(live, box) {
+  const socket = new WebSocket(INTERNAL, box);
+  setUse(socket, HIBERNATABLE);
+  live.add(socket);
+  return socket;
+}
+
+export function forgetSocket(live, socket) {
+  if (live.delete(socket)) natives.ws_forget(boxOf(socket));
+}
+
+/** Before a hibernatable socket's close handler: answer the peer's Close frame (§5.2.4). */
+export function replyToClose(socket, code, reason) {
+  if (compat.flags.websocketAutoReplyToClose && !(natives.ws_closed(boxOf(socket)) & 1)) natives.ws_close(boxOf(socket), code, reason);
+}
+
+export function acceptHibernatable(handle, live, socket, tags) {
+  if (!isWebSocket(socket)) throw new TypeError("Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 1 is not of type 'WebSocket'.");
+  switch (useOf(socket)) {
+    case ACCEPTED:
+      throw new TypeError("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`");
+    case HIBERNATABLE:
+      throw new TypeError("Tried to call `acceptWebSocket()` on a WebSocket that was already accepted.");
+    case LOOSE:
+      break;
+    default:
+      throw new TypeError("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
+  }
+  const peer = peerOf(socket);
+  if (peer !== undefined && useOf(peer) !== LOOSE)
+    throw new TypeError("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
+  const list = [];
+  if (tags !== undefined) {
+    if (!Array.isArray(tags)) throw new TypeError("Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 2 is not of type 'Array'.");
+    for (const tag of new Set(tags.map(String))) {
+      if (list.length === TAG_COUNT_MAX) throw new Error(`a Hibernatable WebSocket cannot have more than ${TAG_COUNT_MAX} tags`);
+      if (natives.utf8_length(tag) > TAG_BYTES_MAX) throw new Error(`"${tag}" is longer than the max tag length (${TAG_BYTES_MAX} characters).`);
+      list.push(tag);
+    }
+  }
+  natives.ws_accept_hibernatable(handle, boxOf(socket), list, socket);
+  setUse(socket, HIBERNATABLE);
+  live.add(socket);
+}
+
+export function socketTags(socket) {
+  if (!isWebSocket(socket)) throw new TypeError("Failed to execute 'getTags' on 'DurableObjectState': parameter 1 is not of type 'WebSocket'.");
+  if (useOf(socket) === ACCEPTED) throw new Error("only hibernatable websockets can have tags.");
+  if (useOf(socket) !== HIBERNATABLE) throw new Error("you must call 'acceptWebSocket()' before attempting to access the tags of a WebSocket.");
+  return natives.ws_tags(boxOf(socket));
+}
+
+export function autoResponseTimestamp(socket) {
+  if (!isWebSocket(socket)) throw new TypeError("Failed to execute 'getWebSocketAutoResponseTimestamp' on 'DurableObjectState': parameter 1 is not of type 'WebSocket'.");
+  const time = natives.ws_auto_response_time(boxOf(socket));
+  return time === 0 ? null : new Date(time);
+}
+
+export class WebSocketRequestResponsePair {
+  #request;
+  #response;
+
+  constructor(request, response) {
+    if (arguments.length < 2) throw new TypeError(`Failed to construct 'WebSocketRequestResponsePair': parameter ${arguments.length + 1} is not of type 'string'.`);
+    this.#request = String(request);
+    this.#response = String(response);
+  }
+
+  get request() {
+    return this.#request;
+  }
+
+  get response() {
+    return this.#response;
+  }
+}
+exposeClass(WebSocketRequestResponsePair);
+
+export function setAutoResponse(handle, pair) {
+  if (pair === undefined || pair === null) {
+    natives.ws_auto_response_set(handle, undefined, undefined);
+    return;
+  }
+  if (!(pair instanceof WebSocketRequestResponsePair)) throw new TypeError("Failed to execute 'setWebSocketAutoResponse' on 'DurableObjectState': parameter 1 is not of type 'WebSocketRequestResponsePair'.");
+  for (const [what, text] of [["Request", pair.request], ["Response", pair.response]]) {
+    const size = natives.utf8_length(text);
+    if (size > AUTO_RESPONSE_BYTES_MAX) throw new RangeError(`${what} cannot be larger than ${AUTO_RESPONSE_BYTES_MAX} bytes. A ${what.toLowerCase()} of size ${size} was provided.`);
+  }
+  natives.ws_auto_response_set(handle, pair.request, pair.response);
+}
+
+export function getAutoResponse(handle) {
+  const pair = natives.ws_auto_response_get(handle);
+  return pair === null ? null : new WebSocketRequestResponsePair(pair[0], pair[1]);
+}
+
+export function setEventTimeout(handle, timeout) {
+  const ms = timeout === undefined ? 0 : Math.trunc(Number(timeout)) || 0;
+  if (ms > EVENT_TIMEOUT_MS_MAX) throw new Error(`Event timeout should not exceed ${EVENT_TIMEOUT_MS_MAX} ms.`);
+  natives.ws_event_timeout_set(handle, Math.max(0, ms));
+}
+
+export function getEventTimeout(handle) {
+  const ms = natives.ws_event_timeout_get(handle);
+  return ms === 0 ? null : ms;
+}

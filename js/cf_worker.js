@@ -1,0 +1,150 @@
+/*
+ * The Worker
+ *
+ * Evaluates a bundle, finds its handlers and classes (platform.md §6.2, 1.1.2), makes `env`, and runs
+ * the stateless fetch handler.
+ */
+
+import { natives } from "./natives.js";
+import { FetchEvent, fetchEventAnswer, hasListener, trusted } from "./events.js";
+import { globalEvents } from "./global_events.js";
+import { requestFromNative } from "./request.js";
+import { describeThrown } from "./stack.js";
+import { classKind } from "./cf_base.js";
+import { sendError } from "./cf_errors.js";
+import { current, requireModule } from "./cf_modules.js";
+import { makeNamespace } from "./cf_namespace.js";
+import { constructObject } from "./cf_object.js";
+import { respond } from "./cf_respond.js";
+
+const NO_FETCH = "Handler does not export a fetch() function.";
+
+let handlers; // what the default export handles
+const actors = new Map(); // class name → {constructor, kind}
+const sqlite = []; // by namespace index
+const classNames = [];
+
+function makeBinding(binding) {
+  switch (binding.type) {
+    case "durable_object_namespace":
+      return makeNamespace(binding.namespace, binding.className);
+    case "plain_text":
+    case "secret_text":
+      return binding.text;
+    case "json":
+      return binding.json;
+    default:
+      return undefined;
+  }
+}
+
+function makeEnv(bindings) {
+  const env = {};
+  for (const binding of bindings) {
+    if (binding.type === "unsupported") {
+      Object.defineProperty(env, binding.name, {
+        get() {
+          throw new Error(`The binding "${binding.name}" (${binding.what}) is not supported by Dormouse.`);
+        },
+        enumerable: false,
+        configurable: true,
+      });
+    } else env[binding.name] = makeBinding(binding);
+  }
+  return env;
+}
+
+/* ctx of a stateless request. */
+class ExecutionContext {
+  constructor() {
+    this.props = {};
+    this.exports = current.exports;
+  }
+
+  waitUntil(promise) {
+    natives.wait_until(Promise.resolve(promise));
+  }
+
+  passThroughOnException() {}
+}
+
+function entrypointHandlers(exported) {
+  if (exported === undefined || exported === null) return undefined;
+  if (typeof exported === "function" && classKind(exported) === "entrypoint") {
+    const EntryPoint = exported;
+    return {
+      fetch: (request, env, ctx) => {
+        const entry = new EntryPoint(ctx, env);
+        if (typeof entry.fetch !== "function") throw new Error(NO_FETCH);
+        return entry.fetch(request);
+      },
+    };
+  }
+  return { fetch: typeof exported.fetch === "function" ? (request, env, ctx) => exported.fetch(request, env, ctx) : undefined };
+}
+
+/**
+ * Evaluate the bundle. `code` is function (module, exports, require); `settings` is JSON text. Returns
+ * the names of exported classes that can be objects.
+ */
+export function loadWorker(code, settingsText) {
+  const settings = JSON.parse(settingsText);
+  current.env = makeEnv(settings.bindings ?? []);
+  for (const [index, ns] of (settings.namespaces ?? []).entries()) {
+    sqlite[index] = ns.sqlite !== false;
+    classNames[index] = ns.className;
+  }
+  const module = { exports: {} };
+  code.call(module.exports, module, module.exports, requireModule);
+  const exports = module.exports;
+  handlers = entrypointHandlers(exports.default);
+  const loopback = {};
+  for (const name of Object.keys(exports)) {
+    if (name === "default") continue;
+    const kind = classKind(exports[name]);
+    if (kind === "actor" || kind === "legacy-actor") {
+      actors.set(name, { constructor: exports[name], kind });
+      const index = classNames.indexOf(name);
+      if (index >= 0) loopback[name] = makeNamespace(index, name);
+    }
+  }
+  current.exports = loopback;
+  return [...actors.keys()];
+}
+
+export function construct(className, index, handle, hex, name) {
+  return constructObject(actors.get(className), handle, hex, name, sqlite[index] ?? true, current.env, current.exports);
+}
+
+function fail(event, error) {
+  natives.console_write("error", describeThrown(error));
+  sendError(error, (name, message, stack, flags, value) => natives.event_fail(event, name, message, stack, flags, value));
+}
+
+/* addEventListener("fetch", …) of the old syntax. */
+function dispatchFetchEvent(request) {
+  const fetchEvent = trusted(new FetchEvent("fetch", { request }));
+  globalEvents.dispatchEvent(fetchEvent);
+  const answer = fetchEventAnswer(fetchEvent);
+  if (answer === null) throw new Error(NO_FETCH);
+  return answer;
+}
+
+export function fetchWorker(event, method, url, headers, body, cf) {
+  let result;
+  try {
+    const request = requestFromNative(method, url, headers, body, cf === undefined ? undefined : JSON.parse(cf));
+    if (handlers?.fetch !== undefined) result = handlers.fetch(request, current.env, new ExecutionContext());
+    else if (handlers === undefined && hasListener(globalEvents, "fetch")) result = dispatchFetchEvent(request);
+    else throw new Error(NO_FETCH);
+  } catch (error) {
+    fail(event, error);
+    return;
+  }
+  if (typeof result?.then === "function")
+    Promise.resolve(result).then(
+      (response) => respond(event, response, fail),
+      (error) => fail(event, error),
+    );
+  else respond(event, result, fail);
+}

@@ -1,0 +1,178 @@
+#include "api/context.h"
+
+#include "api/worker_parts.h"
+#include "base/assert.h"
+
+#define GLOBAL_SCOPE_TEXT                                                                          \
+    "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or "           \
+    "connect()), setting a timeout, and generating random values are not allowed within global "   \
+    "scope. To fix this error, perform this operation within a handler."
+#define FOREIGN_OBJECT_TEXT                                                                        \
+    "Cannot perform I/O on behalf of a different Durable Object. I/O objects (such as streams, "   \
+    "request/response bodies, and others) created in the context of one Durable Object cannot "    \
+    "be accessed from a different Durable Object in the same isolate. This is a limitation of "    \
+    "Cloudflare Workers which allows us to improve overall performance."
+
+void context_init(struct context *context, struct worker *worker, struct object *object)
+{
+    *context = (struct context){
+        .worker = worker,
+        .object = object,
+        .handle = (double)++worker->last_handle,
+        .refs = 1,
+    };
+    list_init(&context->pendings);
+}
+
+void context_end(struct context *context)
+{
+    context->over = true;
+    while (!list_empty(&context->pendings)) {
+        struct pending *pending =
+            container_of(list_first(&context->pendings), struct pending, link);
+
+        if (pending_unbind(pending))
+            pending->drop(pending);
+    }
+}
+
+struct context *context_current(const struct js_realm *realm)
+{
+    return js_current(realm);
+}
+
+struct context *context_require(struct js_call *call)
+{
+    struct context *context = context_current(call->realm);
+
+    if (context == NULL)
+        js_throw_error(call, GLOBAL_SCOPE_TEXT);
+    return context;
+}
+
+struct context *context_object(struct js_call *call, size_t i)
+{
+    struct context *context = context_require(call);
+    double handle;
+
+    if (context == NULL || !js_arg_number(call, i, &handle))
+        return NULL;
+    if (context->object == NULL || context->handle != handle) {
+        js_throw_error(call, FOREIGN_OBJECT_TEXT);
+        return NULL;
+    }
+    if (object_broken(context->object)) {
+        js_throw_error(call, "Durable Object storage is no longer accessible.");
+        return NULL;
+    }
+    return context;
+}
+
+void context_enter(struct context *context)
+{
+    ASSERT(!context->over);
+    js_enter(context->worker->realm, context);
+}
+
+void context_leave(struct context *context)
+{
+    if (!js_leave(context->worker->realm))
+        worker_stopped(context);
+}
+
+/* ---- pendings ---- */
+
+static void forget(struct pending *pending)
+{
+    list_remove(&pending->link);
+    pending->context = NULL;
+}
+
+static void run(struct pending *pending)
+{
+    struct context *context = pending->context;
+
+    forget(pending);
+    context_enter(context);
+    pending->run(pending);
+    context_leave(context);
+}
+
+static void task_run(struct task *task)
+{
+    run(container_of(task, struct pending, task));
+}
+
+static void task_drop(struct task *task)
+{
+    struct pending *pending = container_of(task, struct pending, task);
+
+    forget(pending);
+    pending->drop(pending);
+}
+
+static void message_run(struct message *message)
+{
+    struct pending *pending = container_of(message, struct pending, message);
+    struct context *context = pending->context;
+
+    pending->queued = false;
+    if (pending->cancelled) {
+        pending->cancelled = false;
+        pending->drop(pending);
+        return;
+    }
+    context->refs++;
+    run(pending);
+    context->refs--;
+    context_settle(context);
+}
+
+void pending_bind(struct pending *pending, struct context *context, enum hold_reason reason)
+{
+    ASSERT(pending->context == NULL && !pending->queued);
+    pending->context = context;
+    list_push_back(&context->pendings, &pending->link);
+    if (context->object != NULL) {
+        pending->task.run = task_run;
+        pending->task.drop = task_drop;
+        task_bind(&pending->task, context->object, reason);
+    }
+}
+
+void pending_ready(struct pending *pending)
+{
+    struct context *context = pending->context;
+
+    ASSERT(context != NULL);
+    if (context->object != NULL) {
+        task_ready(&pending->task);
+        return;
+    }
+    if (pending->queued)
+        return;
+    pending->queued = true;
+    pending->message.run = message_run;
+    shard_post(context->worker->shard, &pending->message);
+}
+
+bool pending_unbind(struct pending *pending)
+{
+    struct context *context = pending->context;
+
+    if (context == NULL)
+        return true;
+    if (context->object != NULL)
+        task_unbind(&pending->task);
+    pending->cancelled = pending->queued;
+    forget(pending);
+    return !pending->cancelled;
+}
+
+void context_settle(struct context *context)
+{
+    if (context->object != NULL || !context->answered || context->essential > 0 ||
+        context->refs > 1)
+        return;
+    worker_request_over(context);
+}

@@ -1,0 +1,161 @@
+/* Requests to the stateless Worker: each one is a context of its own. */
+
+#include "actor/event.h"
+#include "actor/failure.h"
+#include "actor/fetch.h"
+#include "api/worker_parts.h"
+#include "base/assert.h"
+#include "base/blob.h"
+#include "base/mem.h"
+#include "js/error.h"
+
+struct request {
+    struct context context;
+    struct delivery *delivery; /* NULL once it has an answer */
+    void (*reply)(void *data, struct event_result *result);
+    void *data;
+    struct event_result result; /* between answer and reply */
+    struct list link;           /* worker.requests */
+    struct list answer_link;    /* worker.answers */
+};
+
+static struct request *request_of(struct context *context)
+{
+    return container_of(context, struct request, context);
+}
+
+static void reply(struct request *request)
+{
+    struct event_result result = request->result;
+
+    list_remove(&request->answer_link);
+    request->result = (struct event_result){0};
+    request->reply(request->data, &result);
+    request->context.answered = true;
+    context_settle(&request->context);
+}
+
+static void send_answers(struct loop_task *task)
+{
+    struct worker *worker = container_of(task, struct worker, answer_task);
+
+    while (!list_empty(&worker->answers))
+        reply(container_of(list_first(&worker->answers), struct request, answer_link));
+    worker_settle(worker);
+}
+
+void request_answer(struct context *context, struct event_result *result)
+{
+    struct request *request = request_of(context);
+
+    request->delivery = NULL;
+    request->result = *result;
+    *result = (struct event_result){0};
+    list_push_back(&context->worker->answers, &request->answer_link);
+    context->worker->answer_task.cb = send_answers;
+    loop_defer(context->worker->loop, &context->worker->answer_task);
+}
+
+void worker_request_over(struct context *context)
+{
+    struct request *request = request_of(context);
+    struct worker *worker = context->worker;
+
+    context_end(context);
+    list_remove(&request->link);
+    worker->request_count--;
+    mem_free(request);
+    if (worker->retired)
+        loop_defer(worker->loop, &worker->answer_task);
+}
+
+static struct request *request_create(struct worker *worker,
+                                      void (*reply_to)(void *, struct event_result *), void *data)
+{
+    struct request *request = mem_new(struct request);
+
+    context_init(&request->context, worker, NULL);
+    request->reply = reply_to;
+    request->data = data;
+    request->delivery = delivery_create(&request->context, NULL);
+    list_init(&request->answer_link);
+    list_push_back(&worker->requests, &request->link);
+    worker->request_count++;
+    return request;
+}
+
+void worker_fetch(struct worker *worker, struct fetch_request *fetch,
+                  void (*reply_to)(void *data, struct event_result *result), void *data)
+{
+    struct request *request = request_create(worker, reply_to, data);
+    struct js_realm *realm = worker->realm;
+    struct context *context = &request->context;
+    double id = request->delivery->id;
+    struct js_error error = {0};
+    JSValueRef argv[6];
+
+    context_enter(context);
+    argv[0] = js_number(realm, id);
+    argv[1] = js_string(realm, fetch->method);
+    argv[2] = js_string(realm, fetch->url);
+    argv[3] = cross_headers(realm, fetch->headers);
+    argv[4] = cross_body(realm, &fetch->body);
+    argv[5] =
+        fetch->cf != NULL ? js_string_from_utf8(realm, blob_bytes(fetch->cf)) : realm->undefined;
+    fetch_request_destroy(fetch);
+    if (js_call(realm, js_ref_object(&worker->hooks.fetch_worker), NULL, JS_COUNT(argv), argv,
+                &error) == NULL) {
+        struct event_result result = {.failure = cross_thrown(worker, &error, 0)};
+        struct delivery *delivery = map_u64_get(&worker->deliveries, (uint64_t)id);
+
+        worker_log_thrown(worker, &error);
+        if (delivery != NULL)
+            delivery_finish(delivery, &result);
+        event_result_fini(&result);
+        js_error_fini(&error);
+    }
+    context_leave(context);
+}
+
+void worker_stopped(struct context *context)
+{
+    struct failure *failure =
+        failure_create("Error", "The script used more processor time than its limit allows.", NULL,
+                       FAILURE_OVERLOADED | (context->object != NULL ? FAILURE_RESET : 0));
+
+    if (context->object != NULL) {
+        object_abort(context->object, failure);
+    } else {
+        struct request *request = request_of(context);
+        struct event_result result = {.failure = failure_ref(failure)};
+
+        if (request->delivery != NULL)
+            delivery_finish(request->delivery, &result);
+        else
+            event_result_fini(&result);
+    }
+    failure_unref(failure);
+}
+
+void worker_requests_end(struct worker *worker)
+{
+    while (!list_empty(&worker->requests)) {
+        struct request *request = container_of(list_first(&worker->requests), struct request, link);
+
+        if (request->delivery != NULL) {
+            struct event_result result = {
+                .failure = failure_create("Error", "The server is shutting down.", NULL,
+                                          FAILURE_RETRYABLE),
+            };
+
+            delivery_finish(request->delivery, &result);
+        }
+        if (!list_empty(&request->answer_link)) {
+            struct event_result result = request->result;
+
+            list_remove(&request->answer_link);
+            request->reply(request->data, &result);
+        }
+        worker_request_over(&request->context);
+    }
+}

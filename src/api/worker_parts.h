@@ -1,0 +1,154 @@
+#pragma once
+
+/*
+ * Worker, from inside api/
+ *
+ * The realm of one version of the code, the functions of js/ that C calls, and the tables by which
+ * JavaScript names what is under way. Own thread.
+ */
+
+#include "api/context.h"
+#include "api/worker.h"
+#include "base/map.h"
+#include "js/ref.h"
+#include "net/loop.h"
+
+struct blob;
+struct class;
+struct event;
+struct event_result;
+struct failure;
+struct fetch_body;
+
+/* Functions of js/ that C calls: member of struct worker, name among the hooks. */
+/* clang-format off */
+#define WORKER_HOOKS(X)              \
+    X(load_worker, "loadWorker")     \
+    X(construct, "construct")        \
+    X(fetch_worker, "fetchWorker")   \
+    X(deliver_fetch, "deliverFetch") \
+    X(deliver_call, "deliverCall")   \
+    X(deliver_alarm, "deliverAlarm") \
+    X(deliver_message, "deliverMessage") \
+    X(deliver_close, "deliverClose") \
+    X(deliver_error, "deliverError") \
+    X(wrap_socket, "wrapSocket")     \
+    X(describe_thrown, "describeThrown") \
+    X(unhandled_rejection, "unhandledRejection") \
+    X(add_source_map, "addSourceMap") \
+    X(send_error, "sendError")       \
+    X(receive_error, "receiveError") \
+    X(reset_frame, "resetFrame")
+
+/* clang-format on */
+
+struct worker_hooks {
+#define WORKER_HOOK_MEMBER(member, name) struct js_ref member;
+    WORKER_HOOKS(WORKER_HOOK_MEMBER)
+#undef WORKER_HOOK_MEMBER
+    struct js_ref socket_message, socket_close, socket_error;
+};
+
+struct worker {
+    const struct worker_bundle *bundle; /* borrowed */
+    struct shard *shard;                /* borrowed */
+    struct loop *loop;                  /* borrowed */
+    struct js_engine *engine;           /* borrowed */
+    struct js_realm *realm;             /* owned */
+    worker_couple_fn *couple;
+    void *couple_data;
+    struct worker_hooks hooks;
+    struct js_ref natives;     /* the table of natives */
+    struct class *classes;     /* owned; by namespace index; ops NULL: not exported */
+    struct class_link *links;  /* owned; data of `classes` */
+    uint64_t last_handle;      /* contexts and everything named by number */
+    struct map_u64 deliveries; /* struct delivery by id */
+    struct map_u64 timers;     /* struct timer by id */
+    struct map_u64 holds;      /* struct hold by id */
+    struct map_u64 sections;   /* struct section_run by id */
+    struct list requests;      /* struct request.link: requests to the Worker under way */
+    size_t request_count;
+    size_t instance_count; /* live instances of its classes */
+    struct list answers;   /* struct answer.link: replies that leave before the loop sleeps */
+    struct loop_task answer_task;
+    struct http_client *http; /* owned; made at the first outgoing request */
+    double *sql_counts;       /* borrowed: memory of the typed array that js/ reads */
+    struct js_ref sql_counts_array;
+    bool retired;
+};
+
+/* A class's data. */
+struct class_link {
+    struct worker *worker;
+    unsigned index;
+};
+
+extern const struct class_ops instance_class_ops; /* instance.c */
+
+/* ---- requests to the Worker (request.c) ---- */
+
+void worker_request_over(struct context *context);
+/* Answers everything under way with `failure`; for a worker that is destroyed. */
+void worker_requests_end(struct worker *worker);
+
+/* The time limit cut the context's script short: its object is reset, its request fails. */
+void worker_stopped(struct context *context);
+
+/* Frees a retired worker when nothing of it is under way. */
+void worker_settle(struct worker *worker);
+
+/* ---- deliveries: events handed to JavaScript (delivery.c) ---- */
+
+struct delivery {
+    double id;
+    struct context *context;
+    struct event *event; /* an object's; NULL: the request of `context` */
+    struct list link;    /* instance.deliveries */
+};
+
+struct delivery *delivery_create(struct context *context, struct event *event);
+/* Forget it; whoever answered the event did so without JavaScript. */
+void delivery_destroy(struct delivery *delivery);
+/* Hands the result over (and owns it no more); the delivery is gone. */
+void delivery_finish(struct delivery *delivery, struct event_result *result);
+/* For a request's delivery: hand the result to whoever asked, before the loop sleeps. */
+void request_answer(struct context *context, struct event_result *result);
+
+/* ---- values that cross (cross.c) ---- */
+
+/* Headers: one string of LF-joined fields in JavaScript, NUL-ended fields in C (actor/fetch.h). */
+JSValueRef cross_headers(struct js_realm *realm, const struct blob *headers);
+bool cross_headers_from(struct js_call *call, size_t i, struct blob **headers);
+/* A body as js/ takes it: null, Uint8Array or pipe box. Takes what it uses out of `body`. */
+JSValueRef cross_body(struct js_realm *realm, struct fetch_body *body);
+/* A body as js/ gives it: `kind` and value in arguments i and i + 1. False: thrown. */
+bool cross_body_from(struct js_call *call, size_t i, struct fetch_body *body);
+/* name, message, flags, value in an array; extra flags are added. */
+JSValueRef cross_failure(struct js_realm *realm, const struct failure *failure, unsigned flags);
+/* The same as an error object. Never NULL. */
+JSValueRef cross_error(struct worker *worker, const struct failure *failure, unsigned flags);
+/* The failure in arguments i…: name, message, stack, flags, bytes. NULL: thrown. */
+struct failure *cross_failure_from(struct js_call *call, size_t i);
+/* The failure for what a script threw. Never NULL. */
+struct failure *cross_thrown(struct worker *worker, const struct js_error *error, unsigned flags);
+/* Log an error of a script that nobody will see otherwise. */
+void worker_log_thrown(struct worker *worker, const struct js_error *error);
+
+/* ---- tables of natives, each installed on the realm's natives object ---- */
+
+void api_body_install(struct js_realm *realm, JSObjectRef natives);
+void api_console_install(struct js_realm *realm, JSObjectRef natives);
+void api_delivery_install(struct js_realm *realm, JSObjectRef natives);
+void api_fetch_install(struct js_realm *realm, JSObjectRef natives);
+void api_hold_install(struct js_realm *realm, JSObjectRef natives);
+void api_namespace_install(struct js_realm *realm, JSObjectRef natives);
+void api_object_install(struct js_realm *realm, JSObjectRef natives);
+void api_socket_install(struct js_realm *realm, JSObjectRef natives);
+void api_sql_install(struct js_realm *realm, JSObjectRef natives);
+void api_storage_install(struct js_realm *realm, JSObjectRef natives);
+void api_timer_install(struct js_realm *realm, JSObjectRef natives);
+
+static inline struct worker *worker_of(const struct js_realm *realm)
+{
+    return realm->data;
+}
