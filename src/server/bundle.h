@@ -19,17 +19,17 @@ struct build;
 struct loop;
 
 struct bundle {
-    char *path;         /* owned, absolute: the script; copied modules are beside it */
+    char *path; /* owned, absolute: the script; copied modules are beside it */
     struct buf script;
-    struct buf map;     /* empty: none */
-    char *metafile;     /* owned: path of esbuild's metafile; NULL if esbuild did not run */
-    bool lower_async;   /* it imports node:async_hooks */
+    struct buf map;   /* empty: none */
+    char *metafile;   /* owned: path of esbuild's metafile; NULL if esbuild did not run */
+    bool lower_async; /* it imports node:async_hooks */
 };
 
 struct build_options {
     const struct project *project; /* borrowed until done */
     const char *out_dir;           /* copied */
-    bool lower_async; /* the last build of this project found node:async_hooks */
+    bool lower_async;              /* the last build of this project found node:async_hooks */
 };
 
 /* Builds; done() is called once, from the loop, with a bundle it owns or NULL after everything was

@@ -16,7 +16,7 @@ enum {
 };
 
 #ifndef DORMOUSE_LIBEXEC
-#define DORMOUSE_LIBEXEC "/usr/libexec/dormouse"
+#    define DORMOUSE_LIBEXEC "/usr/libexec/dormouse"
 #endif
 
 /* "linux-x64": how esbuild names its packages of binaries. */
@@ -27,7 +27,8 @@ static const char *platform(void)
 
     if (uname(&machine) < 0)
         return "linux-x64";
-    snprintf(name, sizeof name, "%s-%s", strcmp(machine.sysname, "Darwin") == 0 ? "darwin" : "linux",
+    snprintf(name, sizeof name, "%s-%s",
+             strcmp(machine.sysname, "Darwin") == 0 ? "darwin" : "linux",
              strcmp(machine.machine, "x86_64") == 0 ? "x64" : "arm64");
     return name;
 }
@@ -187,8 +188,8 @@ bool esbuild_needed(const char *file, struct bytes script)
 {
     const char *dot = strrchr(file, '.');
 
-    if (dot == NULL || (strcmp(dot, ".js") != 0 && strcmp(dot, ".cjs") != 0 &&
-                        strcmp(dot, ".mjs") != 0))
+    if (dot == NULL ||
+        (strcmp(dot, ".js") != 0 && strcmp(dot, ".cjs") != 0 && strcmp(dot, ".mjs") != 0))
         return true;
     for (size_t at = 0; at < script.len;) {
         size_t end = bytes_find_byte(script, '\n', at);

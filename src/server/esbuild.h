@@ -21,8 +21,8 @@ bool esbuild_version_good(struct bytes package_json);
 
 struct esbuild_run {
     const char *program;
-    const char *out_dir;  /* gets worker.js, worker.js.map, meta.json and copied modules */
-    bool lower_async;     /* async functions become generators: AsyncLocalStorage sees each step */
+    const char *out_dir; /* gets worker.js, worker.js.map, meta.json and copied modules */
+    bool lower_async;    /* async functions become generators: AsyncLocalStorage sees each step */
 };
 
 /* The whole command line, program first, ready for name_list_fini(). */

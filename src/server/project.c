@@ -40,8 +40,8 @@ static void reader_open(struct reader *reader)
 
     *reader = (struct reader){.engine = js_engine_create()};
     reader->realm = js_realm_create(reader->engine, NULL);
-    reader->hooks = js_builtin_run(reader->realm, &js_builtin_config,
-                                   js_object_make(reader->realm), NULL, &error);
+    reader->hooks = js_builtin_run(reader->realm, &js_builtin_config, js_object_make(reader->realm),
+                                   NULL, &error);
     ASSERT(reader->hooks != NULL);
     JSValueProtect(reader->realm->ctx, reader->hooks);
 }
@@ -110,8 +110,8 @@ static JSObjectRef reader_call(struct reader *reader, const char *name, JSValueR
 {
     struct js_error error = {0};
     JSValueRef function = value_at(reader, reader->hooks, name);
-    JSValueRef result = js_call(reader->realm, js_as_function(reader->realm, function), NULL, 1,
-                                &argument, &error);
+    JSValueRef result =
+        js_call(reader->realm, js_as_function(reader->realm, function), NULL, 1, &argument, &error);
 
     if (result == NULL && why != NULL) {
         js_error_format(&error, why);
@@ -304,8 +304,8 @@ static int project_configure(struct project *project, const struct project_optio
 
     reader_open(&reader);
     js_enter(reader.realm, project);
-    result = reader_call(&reader, "configure", input_give(&reader, project, options, text),
-                         complaints);
+    result =
+        reader_call(&reader, "configure", input_give(&reader, project, options, text), complaints);
     if (result != NULL) {
         complaints_take(&reader, result, "warnings", "warning", complaints);
         errors = complaints_take(&reader, result, "errors", "error", complaints);

@@ -46,8 +46,8 @@ struct project {
 };
 
 struct project_options {
-    const char *path; /* folder, or the wrangler file itself */
-    const char *env;  /* named environment; NULL: the top level */
+    const char *path;        /* folder, or the wrangler file itself */
+    const char *env;         /* named environment; NULL: the top level */
     const char *const *vars; /* "NAME:VALUE" */
     size_t var_count;
     bool production; /* NODE_ENV */

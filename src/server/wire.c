@@ -59,8 +59,8 @@ static struct blob *frame_for(struct wires *wires, struct blob *data, bool text)
         return NULL;
     }
     if (wires->frame == NULL)
-        wires->frame = text ? ws_frame_text_blob(blob_bytes(data))
-                            : ws_frame_binary_blob(blob_bytes(data));
+        wires->frame =
+            text ? ws_frame_text_blob(blob_bytes(data)) : ws_frame_binary_blob(blob_bytes(data));
     return wires->frame;
 }
 
@@ -329,8 +329,8 @@ static void handover_run(struct message *message)
     mem_free(handover);
 }
 
-int wires_upgrade(struct wires *wires, struct http_request *req,
-                  const struct http_upgrade *upgrade, struct socket_far *far)
+int wires_upgrade(struct wires *wires, struct http_request *req, const struct http_upgrade *upgrade,
+                  struct socket_far *far)
 {
     struct shard *home = socket_far_home(far);
     struct wire *wire = wire_create(wires);

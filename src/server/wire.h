@@ -26,16 +26,16 @@ struct auto_pair;
 struct wire;
 
 struct wires {
-    struct loop *loop;         /* borrowed */
-    struct wires *const *all;  /* borrowed: every shard's, by shard_index() */
-    struct shard *shard;       /* borrowed */
-    struct list open;          /* wire.link: those with a connection */
+    struct loop *loop;        /* borrowed */
+    struct wires *const *all; /* borrowed: every shard's, by shard_index() */
+    struct shard *shard;      /* borrowed */
+    struct list open;         /* wire.link: those with a connection */
     size_t count;
-    struct blob *sent;         /* what was sent last; one reference */
+    struct blob *sent; /* what was sent last; one reference */
     bool sent_text;
-    struct blob *frame;        /* the same framed; NULL until it is sent twice */
-    struct loop_task forget;   /* lets go of both before the loop sleeps */
-    struct auto_pair *pair;    /* the auto-response set last; one reference */
+    struct blob *frame;      /* the same framed; NULL until it is sent twice */
+    struct loop_task forget; /* lets go of both before the loop sleeps */
+    struct auto_pair *pair;  /* the auto-response set last; one reference */
 };
 
 void wires_init(struct wires *wires, struct loop *loop, struct shard *shard,
@@ -43,8 +43,8 @@ void wires_init(struct wires *wires, struct loop *loop, struct shard *shard,
 
 /* Answer 101 and couple the connection with the end that stayed, here or on its own shard. Takes
  * `far`. -EINVAL for headers that cannot be sent; `req` lives on and `far` was dropped. */
-int wires_upgrade(struct wires *wires, struct http_request *req,
-                  const struct http_upgrade *upgrade, struct socket_far *far);
+int wires_upgrade(struct wires *wires, struct http_request *req, const struct http_upgrade *upgrade,
+                  struct socket_far *far);
 
 /* Start the close handshake on every connection. */
 void wires_close(struct wires *wires, uint16_t code, const char *reason);

@@ -1,0 +1,138 @@
+#include "cli/run.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/option.h"
+#include "server/process.h"
+
+struct values {
+    int64_t port;
+    const char *host;
+    const char *data;
+    int64_t shards;
+    const char *env;
+    struct option_texts vars;
+    const char *log_level;
+    const char *evict;
+    int64_t hibernate_after_ms;
+    int64_t cpu_limit_ms;
+    int64_t grace_ms;
+    bool help;
+};
+
+enum {
+    DAY_MS = 24 * 60 * 60 * 1000,
+    HIBERNATE_AFTER_MS = 10000, /* Cloudflare's */
+    GRACE_MS = 10000,
+};
+
+static const char *const log_levels[] = {"error", "warn", "info", "debug", "trace", NULL};
+static const char *const evict_modes[] = {"idle", "always", NULL};
+
+#define AT(field) offsetof(struct values, field)
+
+/* clang-format off */
+static const struct option options[] = {
+    {"port", 'p', OPTION_NUMBER, AT(port), "N",
+     "port to listen on; 0 takes any (the project's dev.port, or 8787)", -1, 65535, NULL},
+    {"host", 0, OPTION_TEXT, AT(host), "ADDRESS",
+     "address to listen on; 0.0.0.0 is all (the project's dev.ip, or 127.0.0.1)", 0, 0, NULL},
+    {"data", 0, OPTION_TEXT, AT(data), "DIR",
+     "where objects are kept (.dormouse/data in the project)", 0, 0, NULL},
+    {"shards", 0, OPTION_NUMBER, AT(shards), "N",
+     "threads that run objects (dev: 1, serve: one per core)", 1, LIMIT_SHARDS, NULL},
+    {"env", 'e', OPTION_TEXT, AT(env), "NAME",
+     "environment of the configuration (env.NAME)", 0, 0, NULL},
+    {"var", 0, OPTION_TEXTS, AT(vars), "NAME:VALUE",
+     "a variable over those of the configuration; may be repeated", 0, 0, NULL},
+    {"log-level", 0, OPTION_CHOICE, AT(log_level), "LEVEL",
+     "error, warn, info, debug or trace (info)", 0, 0, log_levels},
+    {"evict", 0, OPTION_CHOICE, AT(evict), "MODE",
+     "idle: drop an object's instance when it is idle;\n"
+     "always: after every event, to see that nothing relies on memory (idle)", 0, 0, evict_modes},
+    {"hibernate-after", 0, OPTION_NUMBER, AT(hibernate_after_ms), "MS",
+     "how long idle (10000)", 1, DAY_MS, NULL},
+    {"cpu-limit", 0, OPTION_NUMBER, AT(cpu_limit_ms), "MS",
+     "processor time of one event; 0 is no limit (30000)", 0, DAY_MS, NULL},
+    {"grace", 0, OPTION_NUMBER, AT(grace_ms), "MS",
+     "how long requests under way may take after SIGTERM (10000)", 0, DAY_MS, NULL},
+    {"help", 'h', OPTION_FLAG, AT(help), NULL, "this", 0, 0, NULL},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL},
+};
+
+/* clang-format on */
+
+static void print_help(const struct command *command)
+{
+    struct buf text = {0};
+
+    buf_append_format(&text, "dormouse %s %s\n\n%s\n\nOptions:\n", command->name,
+                      command->arguments, command->help);
+    option_help(options, &text);
+    fputs(buf_string(&text), stdout);
+    buf_fini(&text);
+}
+
+static int run_with(const struct values *values, const struct run_mode *mode, const char *path)
+{
+    struct process_options process = {
+        .path = path,
+        .env = values->env,
+        .vars = values->vars.texts,
+        .var_count = values->vars.count,
+        .data_dir = values->data,
+        .host = values->host,
+        .port = (int)values->port,
+        .shards = values->shards > 0 ? (unsigned)values->shards : mode->shards,
+        .watch = mode->watch,
+        .production = mode->production,
+        .evict_always = strcmp(values->evict, "always") == 0,
+        .hibernate_after_ms = values->hibernate_after_ms,
+        .cpu_limit_ms = values->cpu_limit_ms,
+        .grace_ms = values->grace_ms,
+    };
+    enum log_level level;
+
+    if (log_level_parse(values->log_level, &level))
+        log_set_level(level);
+    return process_run(&process);
+}
+
+int run_project(const struct command *command, const struct run_mode *mode, int argc,
+                char *const *argv)
+{
+    struct values values = {
+        .port = -1,
+        .log_level = "info",
+        .evict = "idle",
+        .hibernate_after_ms = HIBERNATE_AFTER_MS,
+        .cpu_limit_ms = LIMIT_CPU_MS,
+        .grace_ms = GRACE_MS,
+    };
+    struct option_texts rest = {0};
+    struct err_text why = {0};
+    int status;
+
+    if (option_parse(options, argc, argv, &values, &rest, &why) < 0) {
+        fprintf(stderr, "dormouse %s: %s\n", command->name, why.text);
+        status = 2;
+    } else if (values.help) {
+        print_help(command);
+        status = 0;
+    } else if (rest.count > 1) {
+        fprintf(stderr, "dormouse %s: one folder, not %zu\n", command->name, rest.count);
+        status = 2;
+    } else {
+        status = run_with(&values, mode, rest.count > 0 ? rest.texts[0] : ".");
+    }
+    option_texts_fini(&rest);
+    option_texts_fini(&values.vars);
+    return status;
+}

@@ -1,0 +1,481 @@
+#include "server/process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "actor/namespace.h"
+#include "actor/shard.h"
+#include "api/worker.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "net/loop.h"
+#include "os/os.h"
+#include "server/bundle.h"
+#include "server/file.h"
+#include "server/fleet.h"
+#include "server/project.h"
+#include "server/watch.h"
+#include "store/store.h"
+
+enum {
+    SETTLE_MS = 60,      /* a burst of changes is one change */
+    PORT_DEFAULT = 8787, /* wrangler's */
+};
+
+/* A version of the project: what it says, its code, and how the shards see it. Versions are kept
+ * until the process ends, because old instances may run them for a while. */
+struct version {
+    struct list link; /* process.versions, newest last */
+    struct project *project;
+    struct bundle *bundle;
+    struct namespace **namespaces; /* owned array of borrowed ones, as project->classes */
+    struct worker_bundle worker;
+};
+
+struct process {
+    const struct process_options *options;
+    struct loop *loop;
+    uv_signal_t signals[2];
+    unsigned signals_seen;
+    char *data_dir;
+    char *build_dir;
+    struct store *store;
+    struct map namespaces; /* unique key → struct namespace, owned */
+    struct shard_group *group;
+    struct fleet *fleet;
+    struct list versions;
+    struct watch *watch;
+    uint64_t started_ns;
+};
+
+/* ---- small things ---- */
+
+static void milestone(const struct process *process, const char *what)
+{
+    log_debug("%s after %.1f ms", what, (double)(uv_hrtime() - process->started_ns) / 1e6);
+}
+
+/* As many descriptors as the kernel lets us have: each client needs one. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct process *process = handle->data;
+
+    (void)number;
+    if (process->signals_seen++ > 0)
+        _exit(1);
+    fprintf(stderr, "stopping\n");
+}
+
+static void on_signal_closed(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+static void signals_open(struct process *process)
+{
+    static const int numbers[2] = {SIGTERM, SIGINT};
+
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < 2; i++) {
+        uv_signal_init(&process->loop->uv, &process->signals[i]);
+        process->signals[i].data = process;
+        uv_signal_start(&process->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static void signals_close(struct process *process)
+{
+    for (size_t i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&process->signals[i], on_signal_closed);
+}
+
+/* Any shard's thread. Nothing that is said from now on could be true after a restart. */
+static void on_lost(void *data, int fault)
+{
+    (void)data;
+    fprintf(stderr,
+            "fatal: the journal could not be written (%s). Everything acknowledged is on disk; the "
+            "rest is gone. Check the disk and start again.\n",
+            err_describe(fault));
+    _exit(2);
+}
+
+/* ---- versions ---- */
+
+static struct project *load(const struct process *process)
+{
+    const struct process_options *options = process->options;
+    struct project_options project_options = {
+        .path = options->path,
+        .env = options->env,
+        .vars = options->vars,
+        .var_count = options->var_count,
+        .production = options->production,
+    };
+    struct project *project = NULL;
+    struct buf complaints = {0};
+    int r = project_load(&project, &project_options, &complaints);
+
+    if (complaints.len > 0)
+        fputs(buf_string(&complaints), stderr);
+    buf_fini(&complaints);
+    return r == 0 ? project : NULL;
+}
+
+struct building {
+    struct bundle *bundle;
+    bool over;
+};
+
+static void on_built(void *data, struct bundle *bundle)
+{
+    struct building *building = data;
+
+    building->bundle = bundle;
+    building->over = true;
+}
+
+static void building_start(struct process *process, const struct project *project,
+                           struct building *building)
+{
+    struct list *last = list_last(&process->versions);
+    struct build_options options = {
+        .project = project,
+        .out_dir = process->build_dir,
+        .lower_async =
+            last != NULL && container_of(last, struct version, link)->bundle->lower_async,
+    };
+
+    build_start(process->loop, &options, on_built, building);
+}
+
+/* The bundle; NULL if there is none, and everything was said about it. */
+static struct bundle *building_wait(struct process *process, struct building *building)
+{
+    while (!building->over)
+        loop_turn(process->loop, true);
+    return building->bundle;
+}
+
+static void version_destroy(struct version *version)
+{
+    bundle_destroy(version->bundle);
+    project_destroy(version->project);
+    mem_free(version->namespaces);
+    mem_free(version);
+}
+
+/* The namespace of a class; the process knows each for as long as it lives. */
+static int namespace_for(struct process *process, const struct project_class *class,
+                         struct namespace **out)
+{
+    struct namespace *ns = map_get(&process->namespaces, bytes_of_string(class->unique_key));
+    int r;
+
+    if (ns == NULL) {
+        r = namespace_create(&ns, process->store, class->unique_key, class->class_name,
+                             (unsigned)process->namespaces.count);
+        if (r < 0)
+            return err_pass(r);
+        map_put(&process->namespaces, bytes_of_string(namespace_unique_key(ns)), ns);
+    }
+    namespace_set_sql(ns, class->sqlite);
+    *out = ns;
+    return 0;
+}
+
+/* Takes project and bundle. */
+static struct version *version_create(struct process *process, struct project *project,
+                                      struct bundle *bundle)
+{
+    struct version *version = mem_new(struct version);
+    size_t count = project->class_count;
+
+    version->project = project;
+    version->bundle = bundle;
+    version->namespaces = mem_new_array(struct namespace *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        int r = namespace_for(process, &project->classes[i], &version->namespaces[i]);
+        if (r < 0) {
+            fprintf(stderr, "error: the class %s cannot be registered in %s: %s\n",
+                    project->classes[i].class_name, process->data_dir, err_trail());
+            version_destroy(version);
+            return NULL;
+        }
+    }
+    version->worker = (struct worker_bundle){
+        .script = buf_bytes(&bundle->script),
+        .path = bundle->path,
+        .source_map = buf_bytes(&bundle->map),
+        .settings = bytes_of_string(project->settings),
+        .namespaces = version->namespaces,
+        .namespace_count = count,
+    };
+    return version;
+}
+
+/* Put it in place of what runs; the process keeps it. */
+static int version_deploy(struct process *process, struct version *version)
+{
+    struct err_text why = {0};
+    int r = fleet_deploy(process->fleet, &version->worker, &why);
+
+    list_push_back(&process->versions, &version->link);
+    if (r == 0)
+        return 0;
+    fprintf(stderr, "error: %s\n", why.text[0] != '\0' ? why.text : err_describe(r));
+    return 1;
+}
+
+/* ---- reloading ---- */
+
+static void watch_update(struct process *process, bool failed)
+{
+    struct version *version = container_of(list_last(&process->versions), struct version, link);
+    struct name_list files = {0}, folders = {0};
+    const struct project *project = version->project;
+
+    project_files(project, process->options->env, &files);
+    for (size_t i = 0; i < project->build_watch.count; i++)
+        name_list_add_format(&folders, "%s/%s", project->dir, project->build_watch.names[i]);
+    if (project->build_command[0] == '\0')
+        bundle_inputs(version->bundle, project, &files);
+    watch_set_eager(process->watch, failed);
+    watch_set(process->watch, &files, &folders);
+    name_list_fini(&folders);
+    name_list_fini(&files);
+}
+
+/* A new version from the files as they are now. */
+static bool reload(struct process *process)
+{
+    struct building building = {0};
+    struct project *project = load(process);
+    struct bundle *bundle;
+    struct version *version;
+
+    if (project == NULL)
+        return false;
+    building_start(process, project, &building);
+    bundle = building_wait(process, &building);
+    if (bundle == NULL) {
+        project_destroy(project);
+        return false;
+    }
+    version = version_create(process, project, bundle);
+    return version != NULL && version_deploy(process, version) == 0;
+}
+
+static void reload_and_say(struct process *process)
+{
+    uint64_t started_ns = uv_hrtime();
+    bool good = reload(process);
+
+    if (good)
+        fprintf(stderr, "reloaded in %.0f ms\n", (double)(uv_hrtime() - started_ns) / 1e6);
+    else
+        fprintf(stderr, "the version before goes on\n");
+    watch_update(process, !good);
+}
+
+/* ---- starting ---- */
+
+static int open_store(struct process *process)
+{
+    struct store_options options = {
+        .os = os_real(),
+        .dir = process->data_dir,
+        .shard_count = process->options->shards,
+        .sync = true,
+    };
+    struct err_text why = {0};
+    int r = folder_make(process->data_dir);
+
+    if (r == 0)
+        r = store_open(&process->store, &options, &why);
+    if (r == 0)
+        return 0;
+    if (why.text[0] == '\0')
+        err_text_set(&why, "%s cannot be opened: %s", process->data_dir, err_trail());
+    fprintf(stderr, "error: %s\n", why.text);
+    return 1;
+}
+
+static int start_shards(struct process *process)
+{
+    const struct process_options *options = process->options;
+    struct shard_options shards = {
+        .os = os_real(),
+        .store = process->store,
+        .count = options->shards,
+        .hibernate_after_ms = options->hibernate_after_ms,
+        .evict_always = options->evict_always,
+        .lost = on_lost,
+        .lost_data = process,
+    };
+    struct fleet_options fleet = {
+        .loop = process->loop,
+        .count = options->shards,
+        .cpu_limit_ms = options->cpu_limit_ms,
+    };
+    int r;
+
+    process->group = shard_group_create(&shards);
+    fleet.group = process->group;
+    r = fleet_start(&process->fleet, &fleet);
+    if (r == 0)
+        r = fleet_wait(process->fleet);
+    if (r == 0)
+        return 0;
+    fprintf(stderr, "error: the shards did not start: %s\n", err_trail());
+    _exit(1); /* half of them may be there; none has done anything */
+}
+
+static int start_listening(struct process *process, const struct project *project)
+{
+    const struct process_options *options = process->options;
+    const char *host = options->host != NULL ? options->host : project->host;
+    int number = options->port >= 0 ? options->port : project->port;
+    uint16_t port = (uint16_t)(number >= 0 ? number : PORT_DEFAULT);
+    struct err_text why = {0};
+
+    if (host[0] == '\0')
+        host = "127.0.0.1";
+    if (fleet_listen(process->fleet, host, &port, &why) < 0) {
+        fprintf(stderr, "error: %s\n", why.text);
+        return 1;
+    }
+    printf(strchr(host, ':') != NULL ? "listening on http://[%s]:%u\n"
+                                     : "listening on http://%s:%u\n",
+           host, port);
+    fflush(stdout);
+    milestone(process, "listening");
+    return 0;
+}
+
+/* Everything up to the first version that listens. While esbuild runs, the store is opened and the
+ * shards get ready. */
+static int start(struct process *process, struct project *project)
+{
+    struct building building = {0};
+    struct version *version;
+    struct bundle *bundle;
+    int r;
+
+    building_start(process, project, &building);
+    loop_turn(process->loop, false);
+    r = open_store(process);
+    milestone(process, "store open");
+    if (r == 0)
+        r = start_shards(process);
+    milestone(process, "shards ready");
+    bundle = building_wait(process, &building);
+    milestone(process, "bundle ready");
+    if (bundle == NULL || r != 0) {
+        bundle_destroy(bundle);
+        project_destroy(project);
+        return 1;
+    }
+    version = version_create(process, project, bundle);
+    if (version == NULL || version_deploy(process, version) != 0)
+        return 1;
+    milestone(process, "worker ready");
+    if (process->signals_seen > 0)
+        return 0;
+    return start_listening(process, project);
+}
+
+static void serve(struct process *process)
+{
+    if (process->options->watch) {
+        process->watch = watch_create(process->loop, SETTLE_MS);
+        watch_update(process, false);
+    }
+    while (process->signals_seen == 0) {
+        loop_turn(process->loop, true);
+        if (process->watch != NULL && watch_take(process->watch))
+            reload_and_say(process);
+    }
+    watch_destroy(process->watch);
+}
+
+static void stop(struct process *process)
+{
+    struct namespace *ns;
+    size_t at = 0;
+
+    fleet_stop(process->fleet);
+    if (process->group != NULL)
+        shard_group_destroy(process->group);
+    while ((ns = map_next(&process->namespaces, &at, NULL)) != NULL)
+        namespace_destroy(ns);
+    map_fini(&process->namespaces);
+    store_close(process->store);
+    while (!list_empty(&process->versions)) {
+        struct list *link = list_pop_front(&process->versions);
+        version_destroy(container_of(link, struct version, link));
+    }
+    signals_close(process);
+    loop_destroy(process->loop);
+    mem_free(process->data_dir);
+    mem_free(process->build_dir);
+}
+
+int process_run(const struct process_options *given)
+{
+    struct process_options options = *given;
+    struct process process = {.options = &options, .started_ns = uv_hrtime()};
+    struct project *project;
+    int status;
+
+    raise_descriptors();
+    if (options.shards == 0)
+        options.shards = uv_available_parallelism();
+    if (options.shards > LIMIT_SHARDS)
+        options.shards = LIMIT_SHARDS;
+    list_init(&process.versions);
+    map_init(&process.namespaces);
+    project = load(&process);
+    if (project == NULL)
+        return 1;
+    milestone(&process, "configuration read");
+    if (loop_create(&process.loop) < 0) {
+        fprintf(stderr, "error: no event loop: %s\n", err_trail());
+        project_destroy(project);
+        return 1;
+    }
+    signals_open(&process);
+    process.data_dir = options.data_dir != NULL ? mem_strdup(options.data_dir)
+                                                : mem_format("%s/.dormouse/data", project->dir);
+    process.build_dir = mem_format("%s/.dormouse/build", project->dir);
+    status = start(&process, project);
+    if (status == 0) {
+        serve(&process);
+        fleet_drain(process.fleet, options.grace_ms);
+    }
+    stop(&process);
+    return status;
+}

@@ -1,0 +1,376 @@
+#include "server/shard_thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <uv.h>
+
+#include "api/worker.h"
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "js/engine.h"
+#include "net/loop.h"
+#include "net/timer.h"
+#include "net/wake.h"
+#include "server/front.h"
+#include "server/inbox.h"
+
+enum {
+    LATE_MS = 1000, /* for objects, after the grace time of requests */
+};
+
+struct shard_thread {
+    struct shard_thread_options options;
+    pthread_t thread;
+    sem_t ready; /* posted once, when `fault` is known */
+    int fault;   /* of starting */
+    struct loop *loop;
+    struct wake *wake;
+    struct shard *shard;
+    struct js_engine *engine;
+    uv_poll_t engine_poll; /* the machine's own wake-ups */
+    bool engine_polled;
+    struct front *front;
+    struct wires wires;
+    struct worker *worker; /* runs */
+    struct worker *next;   /* deployed, not yet swapped in */
+    const struct worker_bundle *bundle;
+    const struct worker_bundle *next_bundle;
+    struct loop_hook turn;
+    struct timer timer; /* when the shard or the machine wants its turn */
+    struct timer late;  /* the end of a drain that takes too long */
+    struct order *draining;
+    bool front_drained;
+    bool shard_draining;
+};
+
+/* ---- turns ---- */
+
+static void on_engine(uv_poll_t *poll, int status, int events)
+{
+    (void)poll; /* turn() looks at the machine before every sleep */
+    (void)status;
+    (void)events;
+}
+
+/* Whichever comes first; -1 is never. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
+static void engine_watch(struct shard_thread *thread, int fd)
+{
+    if (thread->engine_polled || fd < 0)
+        return;
+    if (uv_poll_init(&thread->loop->uv, &thread->engine_poll, fd) != 0)
+        return;
+    uv_poll_start(&thread->engine_poll, UV_READABLE, on_engine);
+    uv_unref((uv_handle_t *)&thread->engine_poll);
+    thread->engine_polled = true;
+}
+
+static void drain_check(struct shard_thread *thread);
+
+/* Before the loop sleeps: the shard's turn, then the machine's. */
+static void turn(struct loop_hook *hook)
+{
+    struct shard_thread *thread = container_of(hook, struct shard_thread, turn);
+    int64_t wait_ms = shard_turn(thread->shard);
+    int fd = -1;
+
+    js_engine_poll(thread->engine);
+    wait_ms = sooner(wait_ms, js_engine_timeout(thread->engine, &fd));
+    engine_watch(thread, fd);
+    if (thread->draining != NULL)
+        drain_check(thread);
+    if (wait_ms < 0)
+        timer_stop(&thread->timer);
+    else
+        timer_start(&thread->timer, thread->loop, (uint64_t)wait_ms);
+}
+
+static void on_timer(struct timer *timer)
+{
+    (void)timer; /* the turn comes before the loop sleeps again */
+}
+
+static void on_wake(void *ctx)
+{
+    (void)ctx;
+}
+
+static void shard_wake(void *data)
+{
+    struct shard_thread *thread = data;
+
+    wake_signal(thread->wake);
+}
+
+/* ---- orders ---- */
+
+static void answer(struct order *order, int result)
+{
+    order->result = result;
+    inbox_put(order->thread->options.inbox, order);
+}
+
+static int deploy(struct shard_thread *thread, struct order *order)
+{
+    const struct worker_bundle *bundle = order->bundle;
+    struct worker_options options = {
+        .bundle = bundle,
+        .engine = thread->engine,
+        .shard = thread->shard,
+        .loop = thread->loop,
+        .cpu_limit_ms = thread->options.cpu_limit_ms,
+    };
+    uint64_t started_ns = uv_hrtime();
+    int r = worker_create(&thread->next, &options, &order->why);
+
+    thread->next_bundle = bundle;
+    log_debug("shard %u: worker created in %.1f ms", thread->options.index,
+              (double)(uv_hrtime() - started_ns) / 1e6);
+    return r;
+}
+
+static void swap(struct shard_thread *thread)
+{
+    struct worker *old = thread->worker;
+    const struct worker_bundle *bundle = thread->next_bundle;
+
+    thread->worker = thread->next;
+    thread->next = NULL;
+    thread->bundle = bundle;
+    for (size_t i = 0; i < bundle->namespace_count; i++) {
+        struct class *class = worker_class(thread->worker, i);
+        if (class != NULL)
+            shard_set_class(thread->shard, bundle->namespaces[i], class);
+    }
+    front_set_worker(thread->front, thread->worker);
+    if (old != NULL)
+        worker_retire(old);
+}
+
+static void discard(struct shard_thread *thread)
+{
+    if (thread->next != NULL)
+        worker_retire(thread->next);
+    thread->next = NULL;
+}
+
+static int listen_on(struct shard_thread *thread, struct order *order)
+{
+    int r = front_listen(thread->front, order->listen.host, order->listen.port,
+                         order->listen.sharing, &order->why);
+
+    if (r < 0)
+        return err_pass(r);
+    order->listen.port = front_port(thread->front);
+    return 0;
+}
+
+/* ---- draining: requests first, then objects, then sockets ---- */
+
+static void drained(struct shard_thread *thread)
+{
+    struct order *order = thread->draining;
+
+    if (order == NULL)
+        return;
+    timer_stop(&thread->late);
+    wires_close(&thread->wires, 1001, "The server is going away.");
+    thread->draining = NULL;
+    answer(order, 0);
+}
+
+static void on_shard_drained(void *data)
+{
+    drained(data);
+}
+
+/* Once all requests are answered and what the Worker promised to waitUntil() is done. */
+static void drain_check(struct shard_thread *thread)
+{
+    if (thread->shard_draining || !thread->front_drained || front_waiting(thread->front) > 0)
+        return;
+    if (thread->worker != NULL && worker_busy(thread->worker) > 0)
+        return;
+    thread->shard_draining = true;
+    shard_drain(thread->shard, on_shard_drained, thread);
+}
+
+static void on_front_drained(void *data)
+{
+    struct shard_thread *thread = data;
+
+    thread->front_drained = true;
+}
+
+static void on_late(struct timer *timer)
+{
+    drained(container_of(timer, struct shard_thread, late));
+}
+
+/* Time is up: what still runs in the Worker is left behind; objects get a moment more, and what they
+ * have not said by then is as if the process had been killed: nothing acknowledged is lost. */
+static void hurry(struct shard_thread *thread)
+{
+    if (thread->draining == NULL)
+        return;
+    timer_start(&thread->late, thread->loop, LATE_MS);
+    if (thread->shard_draining)
+        return;
+    thread->shard_draining = true;
+    shard_drain(thread->shard, on_shard_drained, thread);
+}
+
+static void order_run(struct message *message)
+{
+    struct order *order = container_of(message, struct order, message);
+    struct shard_thread *thread = order->thread;
+
+    switch (order->kind) {
+    case ORDER_DEPLOY: answer(order, deploy(thread, order)); return;
+    case ORDER_SWAP: swap(thread); break;
+    case ORDER_DISCARD: discard(thread); break;
+    case ORDER_LISTEN: answer(order, listen_on(thread, order)); return;
+    case ORDER_DRAIN:
+        thread->draining = order;
+        front_drain(thread->front, on_front_drained, thread);
+        return;
+    case ORDER_HURRY: hurry(thread); break;
+    case ORDER_STOP:
+        loop_stop(thread->loop); /* answered by the end of the thread */
+        return;
+    }
+    answer(order, 0);
+}
+
+void shard_thread_order(struct shard_thread *thread, struct order *order)
+{
+    order->thread = thread;
+    order->message.run = order_run;
+    order->result = 0;
+    order->why.text[0] = '\0';
+    list_init(&order->link);
+    shard_post(thread->shard, &order->message);
+}
+
+/* ---- the thread ---- */
+
+static int set_up(struct shard_thread *thread)
+{
+    unsigned index = thread->options.index;
+    int r = loop_create(&thread->loop);
+
+    if (r < 0)
+        return err_pass(r);
+    r = wake_open(&thread->wake, thread->loop, on_wake, thread);
+    if (r < 0) {
+        loop_destroy(thread->loop);
+        return err_pass(r);
+    }
+    thread->shard = shard_create(thread->options.group, index, shard_wake, thread);
+    thread->engine = js_engine_create();
+    wires_init(&thread->wires, thread->loop, thread->shard, thread->options.wires);
+    thread->front = front_create(&(struct front_options){
+        .loop = thread->loop,
+        .shard = thread->shard,
+        .wires = &thread->wires,
+    });
+    thread->timer.cb = on_timer;
+    thread->late.cb = on_late;
+    thread->turn.cb = turn;
+    loop_hook_add(thread->loop, &thread->turn);
+    return 0;
+}
+
+/* A Worker with requests that never end cannot be freed; the process is about to. */
+static bool busy(struct shard_thread *thread)
+{
+    return front_waiting(thread->front) > 0 ||
+           (thread->worker != NULL && worker_busy(thread->worker) > 0);
+}
+
+static void tear_down(struct shard_thread *thread)
+{
+    bool left_behind = busy(thread);
+
+    front_destroy(thread->front);
+    wires_fini(&thread->wires);
+    shard_destroy(thread->shard);
+    loop_hook_remove(&thread->turn);
+    timer_stop(&thread->timer);
+    timer_stop(&thread->late);
+    if (!left_behind) {
+        if (thread->worker != NULL)
+            worker_retire(thread->worker);
+        js_engine_destroy(thread->engine);
+    }
+    if (thread->engine_polled)
+        uv_close((uv_handle_t *)&thread->engine_poll, NULL);
+    wake_close(thread->wake);
+    loop_destroy(thread->loop);
+}
+
+static void *run(void *arg)
+{
+    struct shard_thread *thread = arg;
+    uint64_t started_ns = uv_hrtime();
+    char name[16];
+
+    snprintf(name, sizeof name, "shard-%u", thread->options.index);
+    pthread_setname_np(pthread_self(), name);
+    thread->fault = set_up(thread);
+    log_debug("shard %u: ready in %.1f ms", thread->options.index,
+              (double)(uv_hrtime() - started_ns) / 1e6);
+    sem_post(&thread->ready);
+    if (thread->fault < 0)
+        return NULL;
+    loop_run(thread->loop);
+    tear_down(thread);
+    return NULL;
+}
+
+int shard_thread_start(struct shard_thread **out, const struct shard_thread_options *options)
+{
+    struct shard_thread *thread = mem_new(struct shard_thread);
+    int r;
+
+    thread->options = *options;
+    sem_init(&thread->ready, 0, 0);
+    r = pthread_create(&thread->thread, NULL, run, thread);
+    if (r != 0) {
+        mem_free(thread);
+        return err_raise(-r);
+    }
+    *out = thread;
+    return 0;
+}
+
+int shard_thread_wait(struct shard_thread *thread)
+{
+    int fault;
+
+    while (sem_wait(&thread->ready) < 0)
+        ASSERT(errno == EINTR); /* the machine stops threads with a signal */
+    fault = thread->fault;
+    return fault < 0 ? err_pass(fault) : 0;
+}
+
+struct wires *shard_thread_wires(struct shard_thread *thread)
+{
+    return &thread->wires;
+}
+
+void shard_thread_join(struct shard_thread *thread)
+{
+    pthread_join(thread->thread, NULL);
+    sem_destroy(&thread->ready);
+    mem_free(thread);
+}
