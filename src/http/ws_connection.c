@@ -357,6 +357,8 @@ static bool auto_responds(struct ws_connection *ws, struct bytes text)
     ws_send_blob(ws, ws->auto_response->response);
     clock_gettime(CLOCK_REALTIME, &now);
     ws->state.auto_response_time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    if (ws->handler->on_auto_response != NULL)
+        ws->handler->on_auto_response(ws->ctx, ws, ws->state.auto_response_time_ms);
     return true;
 }
 
