@@ -35,8 +35,11 @@ setup:
 setup-test:
 	@tools/setup.sh test
 
-build/build.ninja:
+build/build.ninja: | node_modules/.dormouse-lock
 	meson setup build --prefix $(PREFIX)
+
+node_modules/.dormouse-lock: package-lock.json
+	@tools/setup.sh js
 
 install: all
 	meson install -C build --no-rebuild

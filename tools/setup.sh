@@ -2,7 +2,7 @@
 # Install what building (or building and testing) needs on Debian 12: packages of the distribution,
 # Node.js only where there is none, and the JavaScript packages of the lock file.
 #
-#     tools/setup.sh build|test
+#     tools/setup.sh build|test|js
 #
 # Run it as root or with sudo at hand. It looks before it installs, and does nothing the second time.
 set -eu
@@ -54,22 +54,26 @@ install_packages() {
 install_node_modules() {
     stamp=node_modules/.dormouse-lock
     lock=$(cksum <package-lock.json)
-    [ "$(cat "$stamp" 2>/dev/null)" = "$lock" ] && return 0
-    say "npm ci"
-    npm ci --no-audit --no-fund --loglevel=error
+    if [ "$(cat "$stamp" 2>/dev/null)" != "$lock" ]; then
+        say "npm ci"
+        npm ci --no-audit --no-fund --loglevel=error
+    fi
     echo "$lock" >"$stamp"
 }
 
 case "${1:-}" in
 build) packages="$BUILD_PACKAGES" ;;
 test) packages="$BUILD_PACKAGES $TEST_PACKAGES" ;;
+js) packages="" ;;
 *)
-    echo "usage: tools/setup.sh build|test" >&2
+    echo "usage: tools/setup.sh build|test|js" >&2
     exit 2
     ;;
 esac
 
-if command -v dpkg-query >/dev/null; then
+if [ -z "$packages" ]; then
+    :
+elif command -v dpkg-query >/dev/null; then
     install_packages "$packages"
 else
     say "not a Debian: install what docs/building.md lists by hand"

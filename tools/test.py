@@ -23,6 +23,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, "build", "test-logs")
 # A minute for all fuzzers together, unless the environment says how long for each.
 FUZZ_SECONDS_TOTAL = 60
+# What is printed of a suite that failed; the rest is in its log.
+SAID_LINES_MAX = 60
+NOTES_MAX = 200
+LOG_LINES_MAX = 15
 SANITIZERS = {
     "build-asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
     "build-tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
@@ -132,13 +136,17 @@ def junit_result(path):
     """What meson says about every single TAP test."""
     result = Result()
     for group in ElementTree.parse(path).getroot().iter("testsuite"):
+        before = result.failed
         for case in group.iter("testcase"):
-            name = "%s: %s" % (group.get("name"), case.get("name"))
             if case.find("failure") is not None or case.find("error") is not None:
                 result.failed += 1
-                result.notes.append(name)
+                result.notes.append("%s: %s" % (group.get("name"), case.get("name")))
             elif case.find("skipped") is None:
                 result.passed += 1
+        if result.failed > before:
+            said = group.findtext("system-out", "") + group.findtext("system-err", "")
+            lines = [line for line in said.splitlines() if not line.startswith("ok ")]
+            result.notes += ["    " + line for line in lines[:SAID_LINES_MAX]]
     return result
 
 
@@ -229,15 +237,14 @@ def run_fuzzers(suite):
 
 
 def check_format(suite):
-    result = Result()
-    for path in tracked("src/**/*.[ch]", "include/**/*.h", "tests/**/*.[ch]", "examples/**/*.[ch]"):
-        if "node_modules" in path:
-            continue
-        if suite.command(["clang-format", "--dry-run", "-Werror", path]) == 0:
-            result.passed += 1
-        else:
-            result.add(Result(0, 1, [path + ": not as clang-format would have it (make format)"]))
-    return result
+    patterns = ("src/**/*.[ch]", "include/**/*.h", "tests/**/*.[ch]", "examples/*/*.[ch]")
+    status = suite.command(["clang-format", "--dry-run", "-Werror"] + tracked(*patterns))
+    if status == 0:
+        return Result(1, 0)
+    with open(suite.log_path(), encoding="utf-8") as log:
+        places = re.findall(r"^(\S+?:\d+):\d+: error: code should be", log.read(), re.MULTILINE)
+    wrong = sorted({place.split(":")[0] for place in places})
+    return Result(0, 1, [path + ": not as clang-format has it (make format)" for path in wrong])
 
 
 def asan(suite):
@@ -295,13 +302,12 @@ def choose(names):
 
 
 def report_failure(suite, result):
-    for note in result.notes[:50]:
-        print("  not ok - " + note)
-    with open(suite.log_path(), encoding="utf-8", errors="replace") as log:
-        lines = log.read().splitlines()[-40:]
+    for note in result.notes[:NOTES_MAX]:
+        print(note if note.startswith(" ") else "  not ok - " + note)
     print("  the end of %s:" % os.path.relpath(suite.log_path(), ROOT))
-    for line in lines:
-        print("  | " + line[:300])
+    with open(suite.log_path(), encoding="utf-8", errors="replace") as log:
+        for line in log.read().splitlines()[-LOG_LINES_MAX:]:
+            print("  | " + line[:300])
 
 
 def main():

@@ -136,7 +136,7 @@ static struct sim_node *node_create(struct sim_disk *disk, bool is_folder)
 
 static void node_grow(struct sim_node *node, uint64_t size)
 {
-    uint64_t cap = node->cap > 0 ? node->cap : 8 * SIM_SECTOR;
+    uint64_t cap = node->cap > 0 ? node->cap : UINT64_C(8) * SIM_SECTOR;
     uint64_t added;
 
     while (cap < size)
