@@ -19,7 +19,10 @@ export const NO_ALARM_RETRY = 16;
 export const INTERNAL = 32;
 
 const CLASSES = { Error, RangeError, TypeError, SyntaxError, ReferenceError, EvalError, URIError };
-const PLATFORM_PROPERTIES = new Set(["remote", "retryable", "overloaded", "durableObjectReset", "durableObjectId", "stack", "message", "name"]);
+const PLATFORM_PROPERTIES = new Set(["remote", "retryable", "overloaded", "durableObjectReset", "durableObjectId", "stack", "message", "line", "column", "sourceURL", "cause"]);
+
+/* Name of a failure whose value is not an error: an object that was thrown. */
+const THROWN_VALUE = "%value";
 
 function flagsOf(error) {
   return (
@@ -30,8 +33,8 @@ function flagsOf(error) {
 }
 
 function ownProperties(error) {
-  if (!compat.flags.enhancedErrorSerialization) return undefined;
-  const names = Object.keys(error).filter((name) => !PLATFORM_PROPERTIES.has(name));
+  const names = Object.getOwnPropertyNames(error).filter((name) => !PLATFORM_PROPERTIES.has(name));
+  if (!compat.flags.enhancedErrorSerialization) names.splice(0, names.length, ...names.filter((name) => name === "name"));
   if (names.length === 0 && error.cause === undefined) return undefined;
   const properties = {};
   for (const name of names) properties[name] = error[name];
@@ -53,6 +56,13 @@ export function sendError(error, send) {
     } catch {
       text = "(no description)";
     }
+    if (typeof error === "object" && error !== null) {
+      try {
+        return send(THROWN_VALUE, text, undefined, flagsOf(error), serialize(error, "clone"));
+      } catch {
+        // it cannot travel: its text does
+      }
+    }
     return send("Error", text, undefined, 0, undefined);
   }
   let name = "Error";
@@ -69,13 +79,19 @@ export function sendError(error, send) {
 
 /** The error for a failure that C hands over. */
 export function receiveError(name, message, flags, value) {
+  if (name === THROWN_VALUE) return markError(deserialize(value), flags);
   const error = CLASSES[name] !== undefined ? new CLASSES[name](message) : name === "Error" ? new Error(message) : new DOMException(message, name);
   if (value !== undefined) {
     for (const [key, property] of Object.entries(deserialize(value))) {
       if (key === "cause") Object.defineProperty(error, "cause", { value: property, writable: true, configurable: true });
-      else error[key] = property;
+      else Object.defineProperty(error, key, { value: property, writable: true, configurable: true, enumerable: key !== "name" });
     }
   }
+  Object.defineProperty(error, "stack", { value: `${error.name}: ${message}`, writable: true, configurable: true });
+  return markError(error, flags);
+}
+
+function markError(error, flags) {
   if (flags & RETRYABLE) error.retryable = true;
   if (flags & OVERLOADED) error.overloaded = true;
   if (flags & RESET) error.durableObjectReset = true;

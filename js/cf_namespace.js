@@ -73,13 +73,13 @@ class DurableObjectNamespace {
   }
 
   idFromName(name) {
-    if (name === undefined) throw new TypeError("Failed to execute 'idFromName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'idFromName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
     const text = `${name}`;
     return makeId(natives.id_from_name(this.#index, text), text);
   }
 
   idFromString(hex) {
-    if (hex === undefined) throw new TypeError("Failed to execute 'idFromString' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'idFromString' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
     return makeId(natives.id_from_string(this.#index, `${hex}`), undefined);
   }
 
@@ -90,7 +90,7 @@ class DurableObjectNamespace {
   }
 
   getByName(name, options) {
-    if (name === undefined) throw new TypeError("Failed to execute 'getByName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'getByName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
     checkGetOptions(options, "getByName");
     return makeStub(this.#index, this.idFromName(name));
   }
@@ -146,7 +146,7 @@ class DurableObjectStub {
     const request = newRequest(args[0], args[1]);
     requireContext();
     if (this.#broken !== undefined) throw this.#broken();
-    const hop = requestToNative(request, (method, url, headers, kind, body, redirect, cf, signal) => ({ method, url, headers, kind, body, redirect, cf, signal }));
+    const hop = requestToNative(request, (method, url, headers, kind, body, redirect, cf, signal, length) => ({ method, url, headers, kind, body, redirect, cf, signal, length }));
     let { body } = hop;
     let stream;
     if (hop.kind === 2) {
@@ -155,7 +155,7 @@ class DurableObjectStub {
     }
     const answer = natives.stub_fetch(
       this.#index, this.#hex, this.#name, hop.method, hop.url, hop.headers, hop.kind, body,
-      hop.cf === undefined || hop.cf === null ? undefined : JSON.stringify(hop.cf),
+      hop.cf === undefined || hop.cf === null ? undefined : JSON.stringify(hop.cf), hop.length,
     );
     if (stream !== undefined) pumpStreamToPipe(stream, body);
     let parts;

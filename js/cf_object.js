@@ -83,6 +83,14 @@ export function deliverCall(record, event, name, args) {
   );
 }
 
+class AlarmInvocationInfo {
+  constructor(scheduledTime, retryCount) {
+    this.scheduledTime = scheduledTime;
+    this.retryCount = retryCount;
+    this.isRetry = retryCount > 0;
+  }
+}
+
 export function deliverAlarm(record, event, scheduledTime, retryCount) {
   const handler = record.handlers.alarm;
   if (handler === undefined) {
@@ -90,7 +98,7 @@ export function deliverAlarm(record, event, scheduledTime, retryCount) {
     natives.event_done(event);
     return;
   }
-  const info = { retryCount, isRetry: retryCount > 0, scheduledTime };
+  const info = new AlarmInvocationInfo(scheduledTime, retryCount);
   settle(
     event,
     () => handler.call(record.instance, info),
@@ -115,31 +123,33 @@ export function deliverMessage(record, event, socket, data) {
   );
 }
 
-function gone(record, event, socket, run) {
+/* A handler that is the last to see a socket. */
+function gone(record, event, socket, run, reply) {
   const done = () => {
+    reply?.();
     forgetSocket(record.live, socket);
     natives.event_done(event);
+  };
+  const failed = (error) => {
+    logThrown(error);
+    reply?.();
+    forgetSocket(record.live, socket);
+    fail(event, error);
   };
   let result;
   try {
     result = run();
   } catch (error) {
-    logThrown(error);
-    forgetSocket(record.live, socket);
-    fail(event, error);
+    failed(error);
     return;
   }
-  Promise.resolve(result).then(done, (error) => {
-    logThrown(error);
-    forgetSocket(record.live, socket);
-    fail(event, error);
-  });
+  if (typeof result?.then === "function") Promise.resolve(result).then(done, failed);
+  else done();
 }
 
 export function deliverClose(record, event, socket, code, reason, wasClean) {
   const handler = record.handlers.webSocketClose;
-  if (wasClean) replyToClose(socket, code, reason);
-  gone(record, event, socket, () => handler?.call(record.instance, socket, code, reason, wasClean));
+  gone(record, event, socket, () => handler?.call(record.instance, socket, code, reason, wasClean), wasClean ? () => replyToClose(socket, code, reason) : undefined);
 }
 
 export function deliverError(record, event, socket, name, message, flags, value) {

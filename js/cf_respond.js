@@ -13,13 +13,13 @@ const BODY_STREAM = 2;
 export function respond(event, response, fail) {
   try {
     if (!isResponse(response)) throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
-    responseToNative(response, (status, statusText, headers, kind, body, socket, encodeBody) => {
+    responseToNative(response, (status, statusText, headers, kind, body, socket, encodeBody, length) => {
       const box = socket === null || socket === undefined ? null : takeForResponse(socket);
       if (kind === BODY_STREAM) {
         const pipe = natives.pipe_create();
-        natives.event_respond(event, status, statusText, headers, kind, pipe, box);
+        natives.event_respond(event, status, statusText, headers, kind, pipe, box, length);
         pumpStreamToPipe(body, pipe);
-      } else natives.event_respond(event, status, statusText, headers, kind, body, box);
+      } else natives.event_respond(event, status, statusText, headers, kind, body, box, length);
     });
   } catch (error) {
     fail(event, error);

@@ -63,7 +63,7 @@ export class SqlStorageCursor {
   }
 
   next() {
-    if (!this.#more(1)) return { done: true, value: undefined };
+    if (!this.#more(1)) return { done: true };
     const value = rowMaker(this.#names)(this.#values, this.#at);
     this.#at += this.#names.length;
     return { done: false, value };
@@ -143,7 +143,7 @@ class SqlStorageRawIterator {
 
   next() {
     const value = this.#next();
-    return value === undefined ? { done: true, value: undefined } : { done: false, value };
+    return value === undefined ? { done: true } : { done: false, value };
   }
 
   toArray() {

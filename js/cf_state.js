@@ -46,7 +46,7 @@ export class DurableObjectState {
 
   blockConcurrencyWhile(callback) {
     if (typeof callback !== "function")
-      throw new TypeError("Failed to execute 'blockConcurrencyWhile' on 'DurableObjectState': parameter 1 is not of type 'function'.");
+      return Promise.reject(new TypeError("Failed to execute 'blockConcurrencyWhile' on 'DurableObjectState': parameter 1 is not of type 'function'."));
     const { promise, resolve } = Promise.withResolvers();
     natives.section_begin(this.#handle, (section) => {
       const fail = (error) => sendError(error, (...parts) => natives.section_end(section, ...parts));
@@ -101,6 +101,7 @@ export class DurableObjectState {
     const message = reason === undefined ? ABORT_TEXT : String(reason);
     const flags = RESET | (options?.retryAlarm === false ? NO_ALARM_RETRY : 0);
     natives.object_abort(this.#handle, message, flags);
+    for (;;); // the engine ends the script here
   }
 }
 finishClass(DurableObjectState);

@@ -16,6 +16,7 @@ const PAIRS_MAX = 128;
 const LEGACY_KEY_MAX = 2048;
 const LEGACY_VALUE_MAX = 131072;
 const LEGACY_VALUE_OVERHEAD = 34;
+const ALARM_MS_MAX = Date.UTC(2189, 11, 31, 23, 59, 59, 999);
 
 const KV_DISABLED =
   "The storage.kv (synchronous KV) API is only available for SQLite-backed Durable Objects, but this object's namespace is not declared to use SQLite. You can use the older, asynchronous interface via methods of `storage` itself (e.g. `storage.get()`). Alternatively, to enable SQLite storage, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. Note that existing namespaces cannot be converted to SQLite.";
@@ -90,7 +91,9 @@ class StorageOperations {
   _guard() {}
 
   get(keys, options) {
+    const count = arguments.length;
     return settle(() => {
+      if (count === 0) throw new TypeError("Failed to execute 'get' on 'DurableObjectStorage': parameter 1 is not of type 'string or Array'.");
       this._guard("get()");
       if (Array.isArray(keys)) {
         checkPairs(keys.length, this._sqlite);
@@ -110,7 +113,9 @@ class StorageOperations {
   }
 
   put(keyOrEntries, valueOrOptions, options) {
+    const count = arguments.length;
     return settle(() => {
+      if (count === 0) throw new TypeError("Failed to execute 'put' on 'DurableObjectStorage': parameter 1 is not of type 'string or object'.");
       this._guard("put()");
       if (typeof keyOrEntries === "object" && keyOrEntries !== null) {
         if (options !== undefined || (valueOrOptions !== undefined && (typeof valueOrOptions !== "object" || valueOrOptions === null)))
@@ -141,7 +146,9 @@ class StorageOperations {
   }
 
   delete(keys, options) {
+    const count = arguments.length;
     return settle(() => {
+      if (count === 0) throw new TypeError("Failed to execute 'delete' on 'DurableObjectStorage': parameter 1 is not of type 'string or Array'.");
       this._guard("delete()");
       const unconfirmed = Boolean(options?.allowUnconfirmed);
       if (Array.isArray(keys)) {
@@ -183,7 +190,11 @@ class StorageOperations {
   setAlarm(scheduledTime, options) {
     return settle(() => {
       this._guard("setAlarm()");
-      const time = scheduledTime instanceof Date ? scheduledTime.getTime() : Number(scheduledTime);
+      if (typeof scheduledTime !== "number" && !(scheduledTime instanceof Date))
+        throw new TypeError("Failed to execute 'setAlarm' on 'DurableObjectStorage': parameter 1 is not of type 'date'.");
+      const time = scheduledTime instanceof Date ? scheduledTime.getTime() : scheduledTime;
+      if (Number.isNaN(time)) throw new TypeError("The value cannot be converted because it is not a valid Date.");
+      if (time > ALARM_MS_MAX) throw new TypeError("This API doesn't support dates after 2189.");
       if (!(time > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
       this._canSetAlarm();
       natives.alarm_set(this._h, Math.trunc(time), Boolean(options?.allowUnconfirmed));
@@ -252,15 +263,19 @@ export class SyncKvStorage {
   }
 
   get(key) {
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'get' on 'SyncKvStorage': parameter 1 is not of type 'string'.");
     const bytes = natives.kv_get(this.#handle, String(key));
     return bytes === undefined ? undefined : deserialize(bytes);
   }
 
   put(key, value) {
+    if (arguments.length < 2)
+      throw new TypeError(`Failed to execute 'put' on 'SyncKvStorage': parameter ${arguments.length + 1} is not of type '${arguments.length === 0 ? "string" : "Value"}'.`);
     natives.kv_put(this.#handle, String(key), serialize(value, "storage"), false);
   }
 
   delete(key) {
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'delete' on 'SyncKvStorage': parameter 1 is not of type 'string'.");
     return natives.kv_delete(this.#handle, String(key), false);
   }
 

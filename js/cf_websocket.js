@@ -25,6 +25,7 @@ const ATTACHMENT_BYTES_MAX = 16384;
 const AUTO_RESPONSE_BYTES_MAX = 2048;
 const EVENT_TIMEOUT_MS_MAX = 604800000;
 const REASON_BYTES_MAX = 123;
+const NO_CODE = 1005; // RFC 6455 §7.4.1: a Close frame without a code
 
 /* How a script has used an end so far. */
 const LOOSE = "loose";
@@ -126,11 +127,11 @@ export class WebSocket extends EventTarget {
     if (this.#use === LOOSE) throw new TypeError("You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
     if (this.#use === AWAY) throw new TypeError("Can't call WebSocket close() after it was used in a response.");
     if (natives.ws_closed(this.#box) & 1) return;
-    natives.ws_close(this.#box, code ?? 1005, reason ?? "");
+    natives.ws_close(this.#box, code ?? NO_CODE, reason ?? "");
   }
 
   serializeAttachment(value) {
-    if (arguments.length === 0) throw new TypeError("Failed to execute 'serializeAttachment' on 'WebSocket': parameter 1 is not of type 'JsValue'.");
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'serializeAttachment' on 'WebSocket': parameter 1 is not of type 'Value'.");
     const bytes = serialize(value, "storage");
     if (bytes.byteLength > ATTACHMENT_BYTES_MAX)
       throw new Error(`A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_BYTES_MAX} bytes.'attachment' was ${bytes.byteLength} bytes.`);
@@ -161,6 +162,10 @@ export class WebSocket extends EventTarget {
 
   get extensions() {
     return this.#box === undefined ? "" : natives.ws_extensions(this.#box);
+  }
+
+  get bufferedAmount() {
+    return 0;
   }
 
   get binaryType() {
@@ -221,10 +226,10 @@ export const socketEvents = deliver;
 
 function parseUrl(input) {
   const href = natives.url_parse(String(input), undefined);
-  if (href === null) throw new DOMException("Invalid WebSocket URL: " + String(input), "SyntaxError");
+  if (href === null) throw new DOMException("WebSocket Constructor: The url is invalid.", "SyntaxError");
   const match = /^(ws|wss|http|https):/.exec(href);
-  if (match === null) throw new DOMException("The url scheme must be ws or wss.", "SyntaxError");
-  if (href.includes("#")) throw new DOMException("The url fragment must be empty.", "SyntaxError");
+  if (match === null) throw new DOMException("WebSocket Constructor: The url scheme must be ws or wss.", "SyntaxError");
+  if (href.includes("#")) throw new DOMException("WebSocket Constructor: The url fragment must be empty.", "SyntaxError");
   return href;
 }
 
@@ -232,8 +237,8 @@ function parseProtocols(protocols) {
   const list = protocols === undefined ? [] : Array.isArray(protocols) ? protocols.map(String) : [String(protocols)];
   const seen = new Set();
   for (const protocol of list) {
-    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol)) throw new DOMException(`The protocol header token is invalid.`, "SyntaxError");
-    if (seen.has(protocol.toLowerCase())) throw new DOMException("The protocol header must not contain any duplicates.", "SyntaxError");
+    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol)) throw new DOMException("WebSocket Constructor: The protocol header token is invalid.", "SyntaxError");
+    if (seen.has(protocol.toLowerCase())) throw new DOMException("WebSocket Constructor: The protocol header must not contain any duplicates.", "SyntaxError");
     seen.add(protocol.toLowerCase());
   }
   return list;
@@ -302,7 +307,8 @@ export function forgetSocket(live, socket) {
   if (live.delete(socket)) natives.ws_forget(boxOf(socket));
 }
 
-/** Before a hibernatable socket's close handler: answer the peer's Close frame (§5.2.4). */
+/** Behind a hibernatable socket's close handler, which may answer, or say a last word, itself: answer the
+ * peer's Close frame (§5.2.4). */
 export function replyToClose(socket, code, reason) {
   if (compat.flags.websocketAutoReplyToClose && !(natives.ws_closed(boxOf(socket)) & 1)) natives.ws_close(boxOf(socket), code, reason);
 }
@@ -311,17 +317,17 @@ export function acceptHibernatable(handle, live, socket, tags) {
   if (!isWebSocket(socket)) throw new TypeError("Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 1 is not of type 'WebSocket'.");
   switch (useOf(socket)) {
     case ACCEPTED:
-      throw new TypeError("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`");
+      throw new Error("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`");
     case HIBERNATABLE:
-      throw new TypeError("Tried to call `acceptWebSocket()` on a WebSocket that was already accepted.");
+      throw new Error("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`");
     case LOOSE:
       break;
     default:
-      throw new TypeError("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
+      throw new Error("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
   }
   const peer = peerOf(socket);
   if (peer !== undefined && useOf(peer) !== LOOSE)
-    throw new TypeError("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
+    throw new Error("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
   const list = [];
   if (tags !== undefined) {
     if (!Array.isArray(tags)) throw new TypeError("Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 2 is not of type 'Array'.");
@@ -354,7 +360,7 @@ export class WebSocketRequestResponsePair {
   #response;
 
   constructor(request, response) {
-    if (arguments.length < 2) throw new TypeError(`Failed to construct 'WebSocketRequestResponsePair': parameter ${arguments.length + 1} is not of type 'string'.`);
+    if (arguments.length < 2) throw new TypeError(`Failed to construct 'WebSocketRequestResponsePair': constructor parameter ${arguments.length + 1} is not of type 'string'.`);
     this.#request = String(request);
     this.#response = String(response);
   }
@@ -389,8 +395,9 @@ export function getAutoResponse(handle) {
 
 export function setEventTimeout(handle, timeout) {
   const ms = timeout === undefined ? 0 : Math.trunc(Number(timeout)) || 0;
+  if (ms < 0) throw new TypeError("The value cannot be converted because it is negative and this API expects a positive number.");
   if (ms > EVENT_TIMEOUT_MS_MAX) throw new Error(`Event timeout should not exceed ${EVENT_TIMEOUT_MS_MAX} ms.`);
-  natives.ws_event_timeout_set(handle, Math.max(0, ms));
+  natives.ws_event_timeout_set(handle, ms);
 }
 
 export function getEventTimeout(handle) {

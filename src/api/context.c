@@ -76,7 +76,8 @@ void context_enter(struct context *context)
 
 void context_leave(struct context *context)
 {
-    if (!js_leave(context->worker->realm))
+    if (!js_leave(context->worker->realm) &&
+        (context->object == NULL || !object_broken(context->object)))
         worker_stopped(context);
 }
 

@@ -52,7 +52,7 @@ static struct delivery *delivery_of(struct js_call *call)
     return map_u64_get(&worker_of(call->realm)->deliveries, (uint64_t)id);
 }
 
-/* event_respond(event, status, statusText, HEADERS, kind, body, webSocket) */
+/* event_respond(event, status, statusText, HEADERS, kind, body, webSocket, length) */
 static JSValueRef event_respond(struct js_call *call)
 {
     struct delivery *delivery = delivery_of(call);
@@ -80,6 +80,8 @@ static JSValueRef event_respond(struct js_call *call)
         if (response->socket == NULL)
             goto fail;
     }
+    if (js_arg_given(call, 7))
+        response->body.length = (int64_t)js_to_number(call->realm, js_arg(call, 7), call->exception);
     result.response = response;
     delivery_finish(delivery, &result);
     return call->realm->undefined;

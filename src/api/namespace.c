@@ -210,7 +210,8 @@ fail:
     return NULL;
 }
 
-/* stub_fetch(namespace, id, name, method, url, HEADERS, kind, body, cf) -> Promise of
+/* stub_fetch(namespace, id, name, method, url, HEADERS, kind, body, cf, length)
+ * -> Promise of
  * [status, statusText, HEADERS, body, webSocket], rejected with [name, message, flags, BYTES] */
 static JSValueRef stub_fetch(struct js_call *call)
 {
@@ -245,6 +246,8 @@ static JSValueRef stub_fetch(struct js_call *call)
             js_text_fini(&cf);
         }
     }
+    if (js_arg_given(call, 9))
+        request->body.length = (int64_t)js_to_number(call->realm, js_arg(call, 9), call->exception);
     return stub_send(call, context, event);
 }
 

@@ -6,6 +6,7 @@
 #include "api/instance.h"
 #include "api/worker_parts.h"
 #include "base/mem.h"
+#include "js/engine.h"
 #include "js/error.h"
 
 /* A critical section that JavaScript asked for: `callback(id)` runs in it and ends it by its id. */
@@ -129,7 +130,7 @@ static JSValueRef section_end(struct js_call *call)
     return call->realm->undefined;
 }
 
-/* object_abort(object, message, flags): does not return to the script */
+/* object_abort(object, message, flags): js/ loops until the script is ended, which nothing catches */
 static JSValueRef abort_object(struct js_call *call)
 {
     struct context *context = context_object(call, 0);
@@ -145,9 +146,9 @@ static JSValueRef abort_object(struct js_call *call)
     failure = failure_create("Error", message, NULL, (unsigned)flags);
     object_abort(context->object, failure);
     failure_unref(failure);
-    js_throw_error(call, "%s", message);
     mem_free(message);
-    return NULL;
+    js_engine_stop(context->worker->engine);
+    return call->realm->undefined;
 }
 
 /* clang-format off */

@@ -87,7 +87,7 @@ static bool bind_value(struct js_call *call, JSValueRef from, struct sql_value *
         return true;
     }
     if (JSValueIsBigInt(realm->ctx, from)) {
-        js_throw_type_error(call, "Cannot convert a BigInt value to a SQL parameter.");
+        js_throw_type_error(call, "Cannot convert a BigInt value to a number");
         return false;
     }
     if (!js_text_of(text, realm, from, call->exception))

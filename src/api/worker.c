@@ -290,6 +290,7 @@ int worker_create(struct worker **out, const struct worker_options *options, str
         r = threw(worker, &error, why);
         goto out;
     }
+    js_realm_allow_eval(worker->realm, false);
     r = bind_classes(worker, js_as_object(worker->realm, names), why);
     if (r != 0)
         goto out;

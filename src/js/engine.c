@@ -97,7 +97,7 @@ static bool time_is_up(JSContextRef ctx, void *context)
     struct js_engine *engine = context;
 
     (void)ctx;
-    if (engine->limit_ask != NULL && !engine->limit_ask(engine, engine->limit_data))
+    if (!engine->stop_asked && engine->limit_ask != NULL && !engine->limit_ask(engine, engine->limit_data))
         return false;
     engine->stops++;
     engine->stop_pending = true;
@@ -109,13 +109,33 @@ void js_engine_set_limit(struct js_engine *engine, double seconds, js_limit_fn *
     ASSERT(seconds > 0);
     engine->limit_ask = ask;
     engine->limit_data = data;
+    engine->limit_seconds = seconds;
     JSContextGroupSetExecutionTimeLimit(engine->group, seconds, time_is_up, engine);
 }
 
 void js_engine_clear_limit(struct js_engine *engine)
 {
     engine->limit_ask = NULL;
+    engine->limit_seconds = 0;
     JSContextGroupClearExecutionTimeLimit(engine->group);
+}
+
+void js_engine_stop(struct js_engine *engine)
+{
+    ASSERT(engine->inside != NULL);
+    engine->stop_asked = true;
+    JSContextGroupSetExecutionTimeLimit(engine->group, 0, time_is_up, engine);
+}
+
+/* The limit is what it was before js_engine_stop(). */
+static void stop_done(struct js_engine *engine)
+{
+    engine->stop_asked = false;
+    if (engine->limit_seconds > 0)
+        JSContextGroupSetExecutionTimeLimit(engine->group, engine->limit_seconds, time_is_up,
+                                            engine);
+    else
+        JSContextGroupClearExecutionTimeLimit(engine->group);
 }
 
 uint64_t js_engine_stops(const struct js_engine *engine)
@@ -134,6 +154,8 @@ bool js_engine_absorb_stop(struct js_engine *engine)
     JSValueRef exception = NULL;
     JSStringRef source;
 
+    if (engine->stop_asked)
+        stop_done(engine);
     if (!engine->stop_pending)
         return false;
     engine->stop_pending = false;

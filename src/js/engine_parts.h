@@ -37,6 +37,8 @@ struct js_engine {
     void *current;           /* who entered */
     js_limit_fn *limit_ask;
     void *limit_data;
+    double limit_seconds; /* 0: none */
+    bool stop_asked;      /* by js_engine_stop(), for this entry */
     uint64_t stops;
     bool stop_pending; /* the machine may still hold the exception of a stop */
     struct js_graveyard graveyard;
