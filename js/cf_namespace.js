@@ -6,14 +6,13 @@
  */
 
 import { natives, requireContext } from "./natives.js";
-import { requestToNative, newRequest } from "./request.js";
-import { responseFromNative } from "./response.js";
-import { pumpStreamToPipe } from "./pipe.js";
-import { deserialize, serialize } from "./serialize.js";
+import { newRequest } from "./request.js";
+import { sendContent, sendRequest } from "./fetch.js";
+import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
+import { deserialize } from "./serialize.js";
 import { finishClass, INTERNAL } from "./webidl.js";
 import { compat } from "./compat.js";
 import { receiveError } from "./cf_errors.js";
-import { RESERVED_METHODS } from "./cf_base.js";
 import { callRemote } from "./cf_rpc.js";
 
 const NAME_BYTES_MAX = 1024;
@@ -146,26 +145,19 @@ class DurableObjectStub {
     const request = newRequest(args[0], args[1]);
     requireContext();
     if (this.#broken !== undefined) throw this.#broken();
-    const hop = requestToNative(request, (method, url, headers, kind, body, redirect, cf, signal, length) => ({ method, url, headers, kind, body, redirect, cf, signal, length }));
-    let { body } = hop;
-    let stream;
-    if (hop.kind === 2) {
-      stream = body;
-      body = natives.pipe_create();
-    }
-    const answer = natives.stub_fetch(
-      this.#index, this.#hex, this.#name, hop.method, hop.url, hop.headers, hop.kind, body,
-      hop.cf === undefined || hop.cf === null ? undefined : JSON.stringify(hop.cf), hop.length,
-    );
-    if (stream !== undefined) pumpStreamToPipe(stream, body);
-    let parts;
     try {
-      parts = await answer;
+      return await sendRequest(request, (job) => this.#hop(job));
     } catch (parcel) {
-      throw this.#receive(parcel);
+      throw Array.isArray(parcel) ? this.#receive(parcel) : parcel;
     }
-    const [status, statusText, headers, responseBody, socket] = parts;
-    return responseFromNative(status, statusText, headers, responseBody, hop.url, socket ?? null);
+  }
+
+  #hop({ method, url, block, content, cf }) {
+    const json = cf === undefined || cf === null ? undefined : JSON.stringify(cf);
+    return sendContent(content, (body) => {
+      const kind = body === null ? BODY_NONE : body instanceof Uint8Array ? BODY_BYTES : BODY_PIPE;
+      return natives.stub_fetch(this.#index, this.#hex, this.#name, method, url, block, kind, body, json, content?.length);
+    });
   }
 
   async #call(method, args) {

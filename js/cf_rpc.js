@@ -7,7 +7,6 @@
  */
 
 import { serialize } from "./serialize.js";
-import { natives } from "./natives.js";
 import { RESERVED_METHODS, rpcMember } from "./cf_base.js";
 
 const SIZE_MAX = 32 * 1024 * 1024;
