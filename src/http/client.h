@@ -53,15 +53,18 @@ struct http_fetch_options {
 
 int http_client_create(struct http_client **out, struct loop *loop);
 
-/* Aborts what still runs, without callbacks. NULL is allowed. */
+/* Aborts what still runs, fetches and WebSocket attempts, without callbacks; its owners must have
+ * let go of them. NULL is allowed. */
 void http_client_destroy(struct http_client *client);
+
+struct loop *http_client_loop(const struct http_client *client);
 
 /* Never NULL; what is wrong with the options is told by on_error(). */
 struct http_fetch *http_fetch_start(struct http_client *client,
                                     const struct http_fetch_options *options,
                                     const struct http_fetch_handler *handler, void *ctx);
 
-/* Ask for one on_body() (or on_end()). May be called from on_head() on. */
+/* Ask for one on_body(); on_end() comes unasked when nothing is left. From on_head() on. */
 void http_fetch_read_more(struct http_fetch *fetch);
 
 /* Streamed request body. True: wait for on_upload_drain(). */

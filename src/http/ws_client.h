@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 #include "http/h1_parse.h"
@@ -40,5 +41,5 @@ struct ws_client *ws_client_connect(struct http_client *client,
                                     const struct ws_client_options *options,
                                     const struct ws_client_handler *handler, void *ctx);
 
-/* Stop; no callback follows, the pointer is dead. */
+/* Stop; no callback follows, the pointer is dead. All attempts end before their http_client. */
 void ws_client_abort(struct ws_client *attempt);
