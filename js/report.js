@@ -2,35 +2,14 @@
  * Reporting
  *
  * What happens to exceptions and rejections that nobody caught: an event on the global scope, and a
- * line in the log unless a listener prevented it. Also the EventTarget behind the global
- * addEventListener() and dispatchEvent().
+ * line in the log unless a listener prevented it.
  */
 
 import { natives } from "./natives.js";
 import { expose } from "./webidl.js";
-import {
-  EventTarget,
-  ErrorEvent,
-  PromiseRejectionEvent,
-  setUncaughtReporter,
-  hasListener,
-  trusted,
-} from "./events.js";
+import { ErrorEvent, PromiseRejectionEvent, setUncaughtReporter, hasListener, trusted } from "./events.js";
+import { globalEvents } from "./global_events.js";
 import { describeThrown } from "./stack.js";
-
-export const globalEvents = new EventTarget();
-
-/* `onerror` and its kind are read from globalThis. */
-for (const type of ["error", "unhandledrejection", "rejectionhandled"])
-  Object.defineProperty(globalEvents, `on${type}`, {
-    get() {
-      const handler = globalThis[`on${type}`];
-      return typeof handler === "function" ? handler : undefined;
-    },
-  });
-
-for (const method of ["addEventListener", "removeEventListener", "dispatchEvent"])
-  expose(method, globalEvents[method].bind(globalEvents));
 
 let reporting = false; /* an exception in an error listener only goes to the log */
 

@@ -173,10 +173,10 @@ export async function readPipe(pipe) {
   }
 }
 
-const NOT_BYTES =
+export const NOT_BYTES =
   "This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/" +
   "ArrayBufferView type on its writable side.";
-const NOT_BYTES_READ = "This ReadableStream did not return bytes.";
+export const NOT_BYTES_READ = "This ReadableStream did not return bytes.";
 
 /** Everything a stream still gives, as a list of chunks; the stream stays locked. */
 export async function readStream(stream) {
@@ -192,61 +192,6 @@ export async function readStream(stream) {
     }
     if (value.byteLength > 0) chunks.push(bytesOf(value));
   }
-}
-
-/* -- from streams to pipes ---------------------------------------------------------------------- */
-
-/** Write all of a stream into a pipe, as fast as the pipe's other end takes it. */
-export async function pumpStreamToPipe(stream, pipe) {
-  let reader;
-  try {
-    reader = stream.getReader();
-  } catch (error) {
-    natives.pipe_abort(pipe, error);
-    return;
-  }
-  for (;;) {
-    let result;
-    try {
-      result = await reader.read();
-      if (result.done) break;
-      if (!isBufferSource(result.value)) throw new TypeError(NOT_BYTES_READ);
-    } catch (error) {
-      natives.pipe_abort(pipe, error);
-      reader.cancel(error).catch(() => {});
-      return;
-    }
-    if (result.value.byteLength === 0) continue;
-    try {
-      const room = natives.pipe_write(pipe, result.value);
-      if (room !== true) await room;
-    } catch (error) {
-      reader.cancel(error).catch(() => {});
-      return;
-    }
-  }
-  natives.pipe_close(pipe);
-}
-
-/** A WritableStream whose bytes C reads from a pipe. */
-export function writableStreamToPipe(pipe) {
-  return new WritableStream(
-    {
-      write(chunk) {
-        if (!isBufferSource(chunk)) throw new TypeError(NOT_BYTES);
-        if (chunk.byteLength === 0) return undefined;
-        const room = natives.pipe_write(pipe, chunk);
-        return room === true ? undefined : room;
-      },
-      close() {
-        natives.pipe_close(pipe);
-      },
-      abort(reason) {
-        natives.pipe_abort(pipe, reason);
-      },
-    },
-    { highWaterMark: 1 },
-  );
 }
 
 /* -- byte transforms ---------------------------------------------------------------------------- */

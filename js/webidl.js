@@ -12,6 +12,9 @@ export const exposed = new Map();
 /** How the console shows an instance of a platform class: constructor → function(instance) → object. */
 export const inspectors = new Map();
 
+/** Prototypes of platform classes. */
+const platformPrototypes = new Set();
+
 /** Passed by this bundle to constructors that scripts may not call. */
 export const INTERNAL = Symbol("internal");
 
@@ -30,10 +33,18 @@ function makeMembersEnumerable(target) {
 /** Give `constructor` the attributes Web IDL asks for, and its tag, without making it a global. */
 export function finishClass(constructor, name = constructor.name) {
   if (constructor.name !== name) Object.defineProperty(constructor, "name", { value: name, configurable: true });
+  platformPrototypes.add(constructor.prototype);
   makeMembersEnumerable(constructor.prototype);
   makeMembersEnumerable(constructor);
   Object.defineProperty(constructor.prototype, Symbol.toStringTag, { value: name, configurable: true });
   return constructor;
+}
+
+/** Is `value` an instance of a platform class (or of a subclass of one)? */
+export function isPlatformObject(value) {
+  for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto))
+    if (platformPrototypes.has(proto)) return true;
+  return false;
 }
 
 /** Finish a class and put it on globalThis. */

@@ -1,0 +1,8 @@
+/*
+ * URLPattern, from urlpattern-polyfill
+ */
+
+import { URLPattern } from "urlpattern-polyfill/urlpattern";
+import { exposeClass } from "./webidl.js";
+
+exposeClass(URLPattern);

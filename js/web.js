@@ -1,0 +1,43 @@
+/*
+ * The Web half: every class and function of the platform that is not Cloudflare's own, and the hooks
+ * through which C hands messages in and takes them out.
+ */
+
+import "./early.js";
+import "./encoding.js";
+import "./events.js";
+import "./abort.js";
+import "./console.js";
+import "./timers.js";
+import "./structured_clone.js";
+import "./message_channel.js";
+import "./performance.js";
+import "./navigator.js";
+import "./compression.js";
+import "./urlpattern.js";
+import "./crypto.js";
+import "./caches.js";
+import "./event_source.js";
+import "./html_rewriter.js";
+import { exposed } from "./webidl.js";
+
+export { compat, computeFlags } from "./compat.js";
+export { requestFromNative, requestToNative, newRequest, abortRequest, isRequest } from "./request.js";
+export { responseFromNative, responseToNative, isResponse, setWebSocketSupport } from "./response.js";
+export { readableStreamFromPipe } from "./streams.js";
+export { pumpStreamToPipe, writableStreamToPipe } from "./pipe.js";
+export { serialize, deserialize } from "./serialize.js";
+export { addSourceMap, formatError, formatStack, describeThrown } from "./stack.js";
+export { inspect, formatLog } from "./inspect.js";
+export { reportException, unhandledRejection, rejectionHandled } from "./report.js";
+export { globalEvents } from "./global_events.js";
+export { FetchEvent, ScheduledEvent, ExtendableEvent } from "./events.js";
+export { setFetchHandler } from "./fetch.js";
+
+/** Put everything exposed so far on globalThis; again after more was exposed. */
+export function installGlobals() {
+  for (const [name, value] of exposed)
+    Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+}
+
+installGlobals();
