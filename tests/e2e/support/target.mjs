@@ -144,6 +144,8 @@ export class Target {
     /* Ask it to leave, as an operator would; everything in flight is finished and it leaves in peace. */
     async stop() {
         this.process.kill("SIGTERM");
+        /* workerd waits for clients, however long they stay. */
+        if (TARGET === "workerd") setTimeout(() => this.process.kill("SIGKILL"), 500).unref();
         const result = await Promise.race([this.exited, sleep(STOP_MS_MAX).then(() => null)]);
         if (result === null) {
             this.process.kill("SIGKILL");

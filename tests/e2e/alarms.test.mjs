@@ -1,0 +1,134 @@
+/* Alarms: when they ring, what they are told, and what becomes of them when something fails. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { sleep, start, until } from "./support/target.mjs";
+
+let target;
+before(async () => (target = await start("alarms")));
+after(() => target.end());
+
+const clock = (name, what) => target.ask(`/at/CLOCKS/${name}/${what}`);
+const text = ({ error, value }) => (error ? `${error.name}: ${error.message}` : value);
+
+async function rung(name, count, ms = 8000) {
+    await until(async () => (await clock(name, "runs")).runs.length >= count, { ms, every: 50, what: `run ${count} of ${name}` });
+    return clock(name, "runs");
+}
+
+test("an alarm is set with a number or a date, read as a number, and deleted", async () => {
+    assert.deepEqual(await clock("basic", "set-get-delete"), [null, true, true, null]);
+});
+
+test("times that are none are refused", async () => {
+    const wrong = "TypeError: Failed to execute 'setAlarm' on 'DurableObjectStorage': parameter 1 is not of type 'date'.";
+    const past = "TypeError: setAlarm() cannot be called with an alarm time <= 0";
+    const invalid = "TypeError: The value cannot be converted because it is not a valid Date.";
+    const late = "TypeError: This API doesn't support dates after 2189.";
+    assert.deepEqual((await clock("misused", "misused")).map(text), [past, past, wrong, wrong, invalid, invalid, late]);
+});
+
+test("a class without alarm() cannot set one", async () => {
+    const [outcome, alarm] = await target.ask("/at/SILENT/s/");
+    assert.equal(text(outcome), "TypeError: Your Durable Object class must have an alarm() handler in order to call setAlarm()");
+    assert.equal(alarm, null);
+});
+
+test("an alarm set in a transaction that fails is as it was", async () => {
+    assert.equal(await clock("rolled-back", "rolled-back"), 5e12);
+});
+
+test("an alarm rings at its time, never before, and is told when it was due", async () => {
+    const time = await clock("rings", "set?in=300");
+    const { runs, alarm } = await rung("rings", 1);
+    assert.equal(runs.length, 1);
+    assert.ok(runs[0].at >= time && runs[0].at < time + 1000, `${runs[0].at - time} ms late`);
+    assert.deepEqual(runs[0].info, { scheduledTime: time, retryCount: 0, isRetry: false });
+    assert.equal(runs[0].arguments, 1);
+    assert.equal(runs[0].alarm, null, "while it runs it is no longer set");
+    assert.equal(runs[0].name, "rings");
+    assert.equal(alarm, null);
+});
+
+test("an alarm in the past rings at once", async () => {
+    await clock("past", "set?in=-100000");
+    assert.equal((await rung("past", 1)).runs.length, 1);
+});
+
+test("a later setAlarm replaces an earlier one, and a deleted alarm does not ring", async () => {
+    await clock("replaced", "set?in=150");
+    const time = await clock("replaced", "set?in=500");
+    await clock("cancelled", "set?in=150");
+    await clock("cancelled", "cancel");
+    const { runs } = await rung("replaced", 1);
+    assert.equal(runs[0].info.scheduledTime, time);
+    assert.deepEqual(await clock("cancelled", "runs"), { runs: [], alarm: null });
+});
+
+test("an alarm may set the next one", async () => {
+    await clock("repeats", "set?in=50&mode=set+again");
+    const { runs } = await rung("repeats", 3);
+    assert.deepEqual(runs.map(({ info }) => info.retryCount), [0, 0, 0]);
+    await sleep(200);
+    assert.equal((await clock("repeats", "runs")).runs.length, 3);
+});
+
+test("an alarm that fails is repeated after two seconds, then four, and keeps what it wrote", async () => {
+    const time = await clock("fails", "set?in=50&mode=fail+twice");
+    await rung("fails", 1);
+    assert.equal((await clock("fails", "runs")).alarm, time, "it is set until it has succeeded");
+    const { runs, alarm } = await rung("fails", 3, 12_000);
+    assert.deepEqual(runs.map(({ info }) => [info.retryCount, info.isRetry]), [[0, false], [1, true], [2, true]]);
+    assert.deepEqual(runs.map(({ info }) => info.scheduledTime), [time, time, time]);
+    const [first, second] = [runs[1].at - runs[0].at, runs[2].at - runs[1].at];
+    assert.ok(first >= 1900 && first < 3500, `${first} ms to the first repetition`);
+    assert.ok(second >= 3900 && second < 6500, `${second} ms to the second repetition`);
+    assert.equal(alarm, null);
+});
+
+test("a failing alarm that has set the next one is not repeated", async () => {
+    await clock("moves-on", "set?in=50&mode=set+again+and+fail");
+    const { runs } = await rung("moves-on", 2);
+    assert.deepEqual([runs[1].info.retryCount, runs[1].info.isRetry], [0, false]);
+    assert.ok(runs[1].at - runs[0].at < 1500, "it was a repetition");
+});
+
+test("an alarm that aborts its object is repeated", async () => {
+    await clock("aborts", "set?in=50&mode=abort");
+    const { runs } = await rung("aborts", 2);
+    assert.equal(runs[1].info.retryCount, 1);
+});
+
+test("an alarm may be set in a constructor, without the check for alarm()", async () => {
+    assert.equal(await target.ask("/at/EARLY/e/"), null);
+    await until(async () => await target.ask("/at/EARLY/e/"), { what: "the alarm of the constructor" });
+});
+
+test("a hundred alarms due together all ring", async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `crowd-${i}`);
+    await Promise.all(names.map((name) => clock(name, "set?in=500")));
+    for (const name of names) assert.equal((await rung(name, 1)).runs.length, 1);
+});
+
+test("alarms survive a restart; what was due meanwhile rings at once", async () => {
+    const due = await clock("due", "set?in=1500");
+    const later = await clock("later", "set?in=4500");
+    await target.stop();
+    await sleep(Math.max(0, due - Date.now() + 300));
+    target = await target.again();
+
+    const first = await rung("due", 1);
+    assert.equal(first.runs[0].info.scheduledTime, due);
+    assert.equal((await clock("later", "runs")).alarm, later);
+    const second = await rung("later", 1);
+    assert.ok(second.runs[0].at >= later);
+});
+
+test("alarms survive kill -9, and wake an object that nobody calls", async () => {
+    await clock("killed", "set?in=1200");
+    await target.kill9();
+    target = await target.again();
+    await sleep(1500);
+    assert.equal((await clock("killed", "runs")).runs.length, 1);
+});
