@@ -14,3 +14,4 @@
 void api_pure_install(struct js_realm *realm, JSObjectRef natives);
 
 void api_encoding_install(struct js_realm *realm, JSObjectRef natives);
+void api_url_install(struct js_realm *realm, JSObjectRef natives);
