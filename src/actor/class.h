@@ -30,7 +30,8 @@ struct class_ops {
     void (*destroy)(void *instance);
 };
 
-struct class {
+struct class
+{
     const char *name; /* borrowed: outlives the class */
     const struct class_ops *ops;
     void *data;

@@ -12,15 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/list.h"
-
 struct blob;
 struct failure;
 struct fetch_request;
 struct fetch_response;
 struct object;
-struct section;
-struct shard;
 struct socket;
 
 enum event_kind {
@@ -42,14 +38,17 @@ struct event_result {
 
 struct event {
     enum event_kind kind;
+
     union {
         struct {
             struct fetch_request *request; /* owned; the class may take it (set NULL) */
         } fetch;
+
         struct {
             char *method;           /* owned */
             struct blob *arguments; /* owned reference, serialised */
         } call;
+
         struct {
             struct socket *socket; /* owned reference */
             struct blob *data;     /* owned reference: MESSAGE; UTF-8 if text */
@@ -59,30 +58,30 @@ struct event {
             char *reason;            /* owned: CLOSE */
             struct failure *failure; /* owned reference: ERROR */
         } socket;
+
         struct {
             int64_t scheduled_ms;
             unsigned retry_count;
         } alarm;
     };
 
-    /* On the sender's shard, once. Takes ownership of the result; may be NULL. The event is freed
-     * after it returns. */
+    /* On the sender's shard, once, never in a turn and never from inside shard_send(). Takes
+     * ownership of what the result holds; may be NULL. The event is freed after it returns. Runs no
+     * code of a class: what it wakes goes on in a task. */
     void (*reply)(struct event *event, struct event_result *result);
     void *reply_data;
 
-    struct shard *sender;   /* private: reply() runs there */
-    struct object *object;  /* private */
-    struct section *origin; /* private: section of the sender if it is this same object */
-    struct list link;       /* private: mailbox, then in-flight list */
-    int state;              /* private */
+    struct object *object; /* borrowed: whose it is, while the class has it */
 };
 
-/* Never NULL, zeroed. Sent with shard_send(), or freed with event_destroy() if it never was. */
+/* Never NULL, zeroed; the actor keeps more behind it. Sent with shard_send(), or freed with event_destroy() if it never was. */
 struct event *event_create(enum event_kind kind);
 void event_destroy(struct event *event);
 
-/* On the object's shard, by the class, once. Takes ownership of what `result` holds. After the
- * object was broken it is harmless: the result is dropped. */
+/* On the object's shard, by the class, once, in a turn. Takes ownership of what `result` holds; the
+ * event is the actor's again. While a broken object waits to be destroyed it is harmless: the result
+ * is dropped. An alarm whose failure has FAILURE_NO_ALARM_RETRY is not run again: this is also how a
+ * class without alarm() ends it. */
 void event_finish(struct event *event, struct event_result *result);
 
 void event_result_fini(struct event_result *result);

@@ -13,12 +13,12 @@
 struct blob;
 
 enum failure_flag {
-    FAILURE_REMOTE = 1 << 0,     /* .remote: came through a stub */
-    FAILURE_RETRYABLE = 1 << 1,  /* .retryable: lost connection, safe to retry if idempotent */
-    FAILURE_OVERLOADED = 1 << 2, /* .overloaded: do not retry at once */
-    FAILURE_RESET = 1 << 3,      /* .durableObjectReset: the object was reset */
+    FAILURE_REMOTE = 1 << 0,         /* .remote: came through a stub */
+    FAILURE_RETRYABLE = 1 << 1,      /* .retryable: lost connection, safe to retry if idempotent */
+    FAILURE_OVERLOADED = 1 << 2,     /* .overloaded: do not retry at once */
+    FAILURE_RESET = 1 << 3,          /* .durableObjectReset: the object was reset */
     FAILURE_NO_ALARM_RETRY = 1 << 4, /* abort(…, {retryAlarm: false}) */
-    FAILURE_INTERNAL = 1 << 5,   /* ours, not the author's: alarm retries do not count it */
+    FAILURE_INTERNAL = 1 << 5,       /* ours, not the author's: alarm retries do not count it */
 };
 
 struct failure {

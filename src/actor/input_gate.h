@@ -43,6 +43,8 @@ void input_gate_cancel(struct input_gate_wait *wait);
 /* Admits the first waiter that may run, if any. Called by the object between turns; returns whether
  * one was admitted. */
 bool input_gate_pump(struct input_gate *gate);
+bool input_gate_waiting(struct input_gate *gate);    /* would pump() admit one? */
+bool input_gate_open(const struct input_gate *gate); /* no section is running */
 
 /* ---- sections ---- */
 
@@ -54,6 +56,10 @@ bool input_gate_pump(struct input_gate *gate);
 struct section *section_open(struct input_gate *gate, struct section *origin);
 unsigned section_depth(const struct section *origin); /* NULL: 0 */
 bool section_running(const struct section *section);
+bool section_closed(const struct section *section);
+/* One pointer for whoever opened it; NULL at first. */
+void section_set_owner(struct section *section, void *owner);
+void *section_owner(const struct section *section);
 
 /* The section is over; its waiters join the level around it. */
 void section_close(struct input_gate *gate, struct section *section);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "actor/input_gate.h"
 #include "base/list.h"
 
 struct blob;
@@ -40,22 +41,29 @@ void *object_instance(const struct object *object);
 /* ---- running ---- */
 
 /* Something that will run later in the object's instance: a timer, an I/O result. Embedded in its
- * owner. */
+ * owner, zeroed before the first bind. */
 struct task {
     /* In a turn of the object, in the section of its origin. */
     void (*run)(struct task *task);
     /* Instead of run(), not in a turn: the instance is gone. */
     void (*drop)(struct task *task);
-    struct object *object;  /* private */
-    struct section *origin; /* private */
-    struct list link;       /* private */
-    struct list instance_link; /* private */
-    int state;              /* private */
+    struct object *object;       /* private */
+    struct input_gate_wait wait; /* private: its section, and its place when it is ready */
+    struct list instance_link;   /* private */
+    uint8_t state;               /* private; 0: unbound */
+    uint8_t reason;              /* private */
 };
 
 /* Bind a task to the instance and to the section that is running now; it keeps the object in memory
  * (for `reason`, shown to operators) until it has run or was dropped or unbound. */
-enum hold_reason { HOLD_TIMER, HOLD_IO, HOLD_SOCKET, HOLD_WAIT_UNTIL, HOLD_REASON_COUNT };
+enum hold_reason {
+    HOLD_TIMER,
+    HOLD_IO,
+    HOLD_SOCKET,
+    HOLD_WAIT_UNTIL,
+    HOLD_REASON_COUNT
+};
+
 void task_bind(struct task *task, struct object *object, enum hold_reason reason);
 /* Its time has come: run when the input gate admits it, from the shard's loop. Once per bind. */
 void task_ready(struct task *task);
@@ -65,8 +73,9 @@ void task_unbind(struct task *task);
 /* The section whose code is running in this turn; NULL outside any. */
 struct section *object_section(const struct object *object);
 
-/* blockConcurrencyWhile() (§1.8): a new critical section in the present one. `task` runs in it when
- * it gets the gate. NULL when nested too deeply. A section that does not end in 30 s resets the
+/* blockConcurrencyWhile() (§1.8): a new critical section in the present one. `task`, which is not
+ * bound, runs in it when it gets the gate. NULL when nested too deeply. The reference is lent: good
+ * until object_section_end(). A section that does not end in 30 s resets the
  * object. Ended with object_section_end(). */
 struct section *object_section_begin(struct object *object, struct task *task);
 /* failure NULL: it worked. Else the object is reset with it (takes no ownership). */
@@ -82,6 +91,10 @@ void object_say(struct object *object, struct output_gate_wait *wait);
 
 /* The database, opened when it is not; borrowed for the turn. Results as store/database.h. */
 int object_database(struct object *object, struct database **db, struct err_text *why);
+/* transaction() (§3.5.2): between the two, ends of turns do not commit; the turn of the last end does.
+ * They nest. In a turn. */
+void object_transaction_begin(struct object *object);
+void object_transaction_end(struct object *object);
 /* Write without closing the output gate until the end of the turn (§1.7.8). */
 void object_allow_unconfirmed(struct object *object, bool unconfirmed);
 /* storage.sync(): as object_say(), but also behind unconfirmed writes. */
@@ -89,7 +102,7 @@ void object_sync(struct object *object, struct output_gate_wait *wait);
 
 /* ---- alarm (platform.md §4), part of the turn's commit ---- */
 
-int object_alarm(struct object *object, int64_t *time_ms, struct err_text *why); /* 0: none */
+int object_alarm(struct object *object, int64_t *time_ms, struct err_text *why);    /* 0: none */
 int object_set_alarm(struct object *object, int64_t time_ms, struct err_text *why); /* 0: remove */
 
 /* ---- the end ---- */

@@ -12,6 +12,7 @@
  * destroy(); pass() answers by itself only when nothing is ahead of the message.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -50,3 +51,13 @@ void output_gate_pass(struct output_gate *gate, struct output_gate_wait *wait);
 
 /* Forget a waiter; its callback will not run. Harmless if it already ran. */
 void output_gate_cancel(struct output_gate_wait *wait);
+
+/* Would a message be answered on the spot? */
+bool output_gate_open(const struct output_gate *gate);
+
+/* Nothing was said and nothing written since `wait` began to wait: more may leave with it. */
+bool output_gate_is_last(const struct output_gate *gate, const struct output_gate_wait *wait);
+
+/* A corked gate answers nobody until it is uncorked: what a turn says leaves when it is over. */
+void output_gate_cork(struct output_gate *gate);
+void output_gate_uncork(struct output_gate *gate);

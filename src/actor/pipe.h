@@ -9,9 +9,11 @@
  * a call of its own, when it may go on.
  *
  * Reference-counted; either end may go first. A reader that leaves cancels the writer, a writer that
- * leaves without pipe_finish() fails the reader with "Network connection lost.".
+ * leaves without pipe_finish() fails the reader with "Network connection lost.": whoever lets go of
+ * an end says so with pipe_leave_*(), unref alone is for those who hold neither.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +48,9 @@ void pipe_fail(struct pipe *pipe, struct failure *failure);
 /* Watch from now on; NULL stops it: no news after the call returns. */
 void pipe_watch_writer(struct pipe *pipe, struct pipe_watch *watch);
 size_t pipe_room(struct pipe *pipe);
+bool pipe_cancelled(struct pipe *pipe);
+/* The end is over and its reference given back; its watch is stopped. */
+void pipe_leave_writer(struct pipe *pipe);
 
 /* ---- reader ---- */
 
@@ -59,3 +64,4 @@ enum pipe_read_result {
 int pipe_read(struct pipe *pipe, struct blob **data, struct failure **failure);
 void pipe_cancel(struct pipe *pipe);
 void pipe_watch_reader(struct pipe *pipe, struct pipe_watch *watch);
+void pipe_leave_reader(struct pipe *pipe);

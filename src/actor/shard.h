@@ -30,11 +30,11 @@ struct store_shard;
 /* ---- all shards of a process ---- */
 
 struct shard_options {
-    struct os *os;             /* borrowed: clock */
-    struct store *store;       /* borrowed */
+    struct os *os;       /* borrowed: clock */
+    struct store *store; /* borrowed */
     unsigned count;
-    int64_t hibernate_after_ms; /* idle time before an instance goes; §1.4.2: 10,000 */
-    bool evict_always;          /* development: drop the instance after every event */
+    int64_t hibernate_after_ms;  /* idle time before an instance goes; §1.4.2: 10,000 */
+    bool evict_always;           /* development: drop the instance after every event */
     unsigned databases_open_max; /* per shard; 0: the default in base/limits.h */
     /* Any shard's thread: the journal has failed for good (fault < 0); the process must end at
      * once and recover when it is started again. May be NULL. */
@@ -47,6 +47,9 @@ struct shard_group *shard_group_create(const struct shard_options *options);
 void shard_group_destroy(struct shard_group *group);
 struct shard *shard_of(struct shard_group *group, const struct object_id *id);
 unsigned shard_group_count(const struct shard_group *group);
+/* Also before it is created and after it is destroyed: what is posted then runs in
+ * shard_group_destroy(). */
+struct shard *shard_group_shard(struct shard_group *group, unsigned index);
 
 /* ---- one shard, on its thread ---- */
 
@@ -55,8 +58,11 @@ struct shard *shard_create(struct shard_group *group, unsigned index, void (*wak
                            void *data);
 void shard_destroy(struct shard *shard);
 unsigned shard_index(const struct shard *shard);
-int64_t shard_now_ms(const struct shard *shard);  /* wall clock of this turn, ms since the epoch */
+int64_t shard_now_ms(const struct shard *shard); /* wall clock of this turn, ms since the epoch */
 struct shard_group *shard_group_of(const struct shard *shard);
+struct store_shard *shard_store(const struct shard *shard);
+/* The object whose turn is running; NULL between turns. */
+struct object *shard_object(const struct shard *shard);
 
 /* Runs what is due: messages, durable commits, timers, tasks, alarms, evictions; bounded work per
  * call. Returns ms until it should be called again at the latest, 0: at once, -1: when woken. */
@@ -101,4 +107,5 @@ struct shard_counts {
     size_t objects, instances, sockets, databases_open, events_waiting;
     uint64_t events, evictions, resets, alarms;
 };
+
 void shard_counts(const struct shard *shard, struct shard_counts *counts);

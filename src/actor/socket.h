@@ -40,7 +40,9 @@ struct socket_wire_ops {
      * with the blob's identity so that one blob sent to many is framed once. */
     void (*send)(struct socket_wire *wire, struct blob *data, bool text);
     void (*close)(struct socket_wire *wire, uint16_t code, struct bytes reason);
-    /* No socket any more: drop the connection if it is still there, then free the wire. */
+    /* No socket any more: what was sent and closed still goes out, a connection that is open beyond
+     * that is dropped; then free the wire. May come from inside socket_receive_close() or _error();
+     * the other operations never do, and never call the socket back. */
     void (*release)(struct socket_wire *wire);
     /* request/response NULL: none. Answers text frames equal to `request` by itself and notes it
      * with socket_auto_responded(). */
@@ -68,12 +70,20 @@ void socket_auto_responded(struct socket *socket, int64_t time_ms);
 
 /* ---- making and taking ---- */
 
+/* A loose end without a wire, for one that socket_attach_wire() brings: a server that was called. */
+struct socket *socket_create(struct shard *shard);
 /* Two loose ends wired to each other. One reference each is the caller's. */
 void socket_pair(struct shard *shard, struct socket *ends[2]);
 struct socket *socket_ref(struct socket *socket);
 void socket_unref(struct socket *socket);
 
-enum socket_mode { SOCKET_LOOSE, SOCKET_STANDARD, SOCKET_HIBERNATABLE, SOCKET_AWAY, SOCKET_CLOSED };
+enum socket_mode {
+    SOCKET_LOOSE,
+    SOCKET_STANDARD,
+    SOCKET_HIBERNATABLE,
+    SOCKET_AWAY,
+    SOCKET_CLOSED
+};
 enum socket_mode socket_mode(const struct socket *socket);
 
 /* Events of a STANDARD socket; called from the shard's queue, not in a turn of the object. */
@@ -88,14 +98,11 @@ struct socket_listener {
 void socket_accept(struct socket *socket, struct object *object,
                    const struct socket_listener *listener);
 
-struct socket_tags {
-    size_t count;
-    const struct blob *const *tags; /* UTF-8 */
-};
 /* ctx.acceptWebSocket(): the caller has checked platform.md §5.1.1-2. */
 enum socket_accept_result {
     SOCKET_ACCEPT_TOO_MANY = 1, /* 32,768 on this object */
 };
+
 int socket_accept_hibernatable(struct socket *socket, struct object *object,
                                const struct bytes *tags, size_t tag_count);
 
@@ -107,12 +114,14 @@ void socket_send(struct socket *socket, struct blob *data, bool text);
 void socket_close(struct socket *socket, uint16_t code, struct bytes reason);
 bool socket_close_sent(const struct socket *socket);
 bool socket_close_received(const struct socket *socket);
+/* Over at once, as a lost connection; nothing more is heard of it. */
+void socket_drop(struct socket *socket);
 
 size_t socket_tag_count(const struct socket *socket);
 struct bytes socket_tag(const struct socket *socket, size_t index);
 /* Serialised; NULL: none. Takes a reference. */
 void socket_set_attachment(struct socket *socket, struct blob *attachment);
-struct blob *socket_attachment(const struct socket *socket);        /* borrowed */
+struct blob *socket_attachment(const struct socket *socket);       /* borrowed */
 int64_t socket_auto_response_time_ms(const struct socket *socket); /* 0: never */
 
 /* What the JavaScript wrapper needs after hibernation: url, protocol, extensions. Borrowed. */

@@ -71,6 +71,22 @@
 #define LIMIT_PIPE_BYTES              (256 * 1024)       /* ours: in a body between two parties */
 #define LIMIT_TIMERS                  10000              /* workerd: pending per request context */
 
+/* Actor core */
+#define LIMIT_OUTPUT_GATE_MS          30000              /* CF: a write on its way to the disk */
+#define LIMIT_HOLD_MS                 (15 * 60 * 1000)   /* CF: pending work without any event */
+#define LIMIT_ALARM_RETRY_MS          2000               /* CF: the first; each doubles */
+#define LIMIT_ALARM_RETRY_MAX_MS      1024000            /* workerd: 2 s doubled nine times */
+#define LIMIT_ALARMS_PER_TURN         64                 /* ours: taken from the index at a time */
+#define LIMIT_OUTBOX_BYTES            (256 * 1024 * 1024) /* ours: said and not yet durable */
+#define LIMIT_OUTBOX_SPARE_LETTERS    4096               /* ours: kept for the next turn */
+#define LIMIT_SHARD_STEPS_PER_TURN    256                /* ours: turns of objects, then the loop */
+#define LIMIT_SHARD_TIMERS_PER_TURN   1024               /* ours */
+#define LIMIT_SHARD_MESSAGES_PER_TURN 4096               /* ours */
+#define LIMIT_SOCKET_PENDING          64                 /* ours: events of one, then no reads */
+#define LIMIT_SOCKET_WAITING_BYTES    (32 * 1024 * 1024) /* ours: until somebody listens */
+#define LIMIT_MAILBOX_PAUSE           1024               /* ours: events, then sockets hold on */
+#define LIMIT_DATABASE_IDLE_MS        60000              /* ours: unused, then it is closed */
+
 /* Journal */
 #define LIMIT_JOURNAL_SEGMENT_BYTES   (64 * 1024 * 1024) /* ours: recovery time against recycling */
 #define LIMIT_JOURNAL_BATCH_BYTES     (4 * 1024 * 1024)  /* ours: a larger record goes alone */

@@ -48,6 +48,9 @@ void database_rollback(struct database *db);
 /* Something was written since the last commit. */
 bool database_dirty(const struct database *db);
 
+/* A cursor or a list is open: closing the database now would end it. */
+bool database_busy(const struct database *db);
+
 /* Savepoints of transaction() and transactionSync(), numbered by depth from 1 (§3.5). Opening one
  * begins the implicit transaction. */
 int database_savepoint(struct database *db, unsigned depth, struct err_text *why);
