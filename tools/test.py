@@ -25,7 +25,7 @@ LOGS = os.path.join(ROOT, "build", "test-logs")
 FUZZ_SECONDS_TOTAL = 60
 # What is printed of a suite that failed; the rest is in its log.
 SAID_LINES_MAX = 60
-NOTES_MAX = 200
+NOTES_MAX = 60
 LOG_LINES_MAX = 15
 SANITIZERS = {
     "build-asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
