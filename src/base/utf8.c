@@ -3,9 +3,11 @@
 #include "base/assert.h"
 
 /*
- * One decoder underlies everything: step() takes a byte and knows from Unicode table 3-7 which
- * bytes may follow. `need` continuation bytes are to come, the next of them between `low` and
- * `high`; the bounds are narrower than 80..BF only behind E0, ED, F0 and F4.
+ * Two decoders that must agree, and do so in the fuzzer. whole() takes a character that is all
+ * there, in one go: the usual case. begin() and go_on() take one byte after the other, for
+ * characters cut off by the end of a fragment and for the extent of ill-formed parts: `need`
+ * bytes are to come, the next of them between `low` and `high`, which are narrower than 80..BF
+ * only behind E0, ED, F0 and F4 (Unicode table 3-7).
  */
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
@@ -64,18 +66,72 @@ static bool go_on(struct utf8_check *check, uint8_t c)
     return true;
 }
 
+static inline bool is_inside(uint8_t c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+/* The character at `p`, all of it within `len`: its length, and the code point. 0: there is none.
+ * The same as begin() and go_on() would say, without steps. */
+static inline size_t whole(const uint8_t *p, size_t len, uint32_t *code_point)
+{
+    uint32_t c = p[0];
+
+    if (c < 0x80) {
+        *code_point = c;
+        return 1;
+    }
+    if (c < 0xe0) {
+        if (c < 0xc2 || len < 2 || !is_inside(p[1]))
+            return 0;
+        *code_point = (c & 0x1f) << 6 | (p[1] & 0x3fU);
+        return 2;
+    }
+    if (c < 0xf0) {
+        if (len < 3 || !is_inside(p[1]) || !is_inside(p[2]))
+            return 0;
+        *code_point = (c & 0x0f) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
+        return *code_point >= 0x800 && (*code_point & 0xf800) != 0xd800 ? 3 : 0;
+    }
+    if (c > 0xf4 || len < 4 || !is_inside(p[1]) || !is_inside(p[2]) || !is_inside(p[3]))
+        return 0;
+    *code_point = (c & 0x07) << 18 | (p[1] & 0x3fU) << 12 | (p[2] & 0x3fU) << 6 | (p[3] & 0x3fU);
+    return *code_point >= 0x10000 && *code_point <= 0x10ffff ? 4 : 0;
+}
+
+size_t utf8_valid_prefix(struct bytes text)
+{
+    uint32_t code_point;
+    size_t i = 0;
+
+    while (i < text.len) {
+        size_t n;
+
+        if (text.data[i] < 0x80)
+            n = ascii_run(text.data + i, text.len - i);
+        else
+            n = whole(text.data + i, text.len - i, &code_point);
+        if (n == 0)
+            break;
+        i += n;
+    }
+    return i;
+}
+
 bool utf8_check_feed(struct utf8_check *check, struct bytes data)
 {
     size_t i = 0;
 
+    while (check->need > 0 && i < data.len) {
+        if (!go_on(check, data.data[i++]))
+            return false;
+    }
+    i += utf8_valid_prefix(bytes_slice(data, i, data.len));
+    /* What is left is a character cut off by the end of the fragment, or an error. */
+    if (i < data.len && !begin(check, data.data[i++]))
+        return false;
     while (i < data.len) {
-        if (check->need > 0) {
-            if (!go_on(check, data.data[i++]))
-                return false;
-            continue;
-        }
-        i += ascii_run(data.data + i, data.len - i);
-        if (i < data.len && !begin(check, data.data[i++]))
+        if (check->need == 0 || !go_on(check, data.data[i++]))
             return false;
     }
     return true;
@@ -98,53 +154,25 @@ bool utf8_is_ascii(struct bytes text)
     return text.len == 0 || ascii_run(text.data, text.len) == text.len;
 }
 
-/* One character or one maximal ill-formed part. Returns its length, at least 1. */
+/* One character or one maximal ill-formed part, the latter with code point UINT32_MAX. Returns
+ * its length, at least 1. */
 static size_t decode(const uint8_t *p, size_t len, uint32_t *code_point, bool *cut_off)
 {
     struct utf8_check check;
-    uint32_t value = p[0];
-    size_t n = 1;
+    size_t n = whole(p, len, code_point);
 
     *cut_off = false;
-    if (value < 0x80) {
-        *code_point = value;
-        return 1;
-    }
+    if (n > 0)
+        return n;
     *code_point = UINT32_MAX;
     if (!begin(&check, p[0]))
         return 1;
-    value &= 0x3fU >> check.need;
-    while (check.need > 0) {
-        if (n == len) {
-            *cut_off = true;
-            return n;
-        }
+    for (n = 1; n < len; n++) {
         if (!go_on(&check, p[n]))
             return n;
-        value = value << 6 | (p[n++] & 0x3fU);
     }
-    *code_point = value;
+    *cut_off = true;
     return n;
-}
-
-size_t utf8_valid_prefix(struct bytes text)
-{
-    size_t i = 0;
-
-    while (i < text.len) {
-        uint32_t code_point;
-        bool cut_off;
-        size_t n;
-
-        i += ascii_run(text.data + i, text.len - i);
-        if (i == text.len)
-            break;
-        n = decode(text.data + i, text.len - i, &code_point, &cut_off);
-        if (code_point == UINT32_MAX)
-            break;
-        i += n;
-    }
-    return i;
 }
 
 size_t utf8_tail(struct bytes text)
@@ -192,20 +220,47 @@ size_t utf8_utf16_len(struct bytes text)
     return count;
 }
 
+enum {
+    BLOCK = 16, /* characters that compilers turn into one vector instruction or two */
+};
+
+static void widen(uint16_t *restrict out, const uint8_t *restrict in, size_t count)
+{
+    for (; count >= BLOCK; count -= BLOCK, in += BLOCK, out += BLOCK) {
+        for (int k = 0; k < BLOCK; k++)
+            out[k] = in[k];
+    }
+    while (count-- > 0)
+        *out++ = *in++;
+}
+
+static void narrow(uint8_t *restrict out, const uint16_t *restrict in, size_t count)
+{
+    for (; count >= BLOCK; count -= BLOCK, in += BLOCK, out += BLOCK) {
+        for (int k = 0; k < BLOCK; k++)
+            out[k] = (uint8_t)in[k];
+    }
+    while (count-- > 0)
+        *out++ = (uint8_t)*in++;
+}
+
 size_t utf8_to_utf16(struct bytes text, uint16_t *out)
 {
     uint16_t *o = out;
     size_t i = 0;
 
     while (i < text.len) {
-        size_t end = i + ascii_run(text.data + i, text.len - i);
         uint32_t code_point;
         bool cut_off;
 
-        while (i < end)
-            *o++ = text.data[i++];
-        if (i == text.len)
-            break;
+        if (text.data[i] < 0x80) {
+            size_t run = ascii_run(text.data + i, text.len - i);
+
+            widen(o, text.data + i, run);
+            o += run;
+            i += run;
+            continue;
+        }
         i += decode(text.data + i, text.len - i, &code_point, &cut_off);
         if (code_point == UINT32_MAX) {
             *o++ = 0xfffd;
@@ -291,8 +346,9 @@ size_t utf8_from_utf16_into(const uint16_t *units, size_t count, uint8_t *out, s
 
         if (run > cap - written)
             run = cap - written;
-        for (size_t end = i + run; i < end; i++)
-            out[written++] = (uint8_t)units[i];
+        narrow(out + written, units + i, run);
+        written += run;
+        i += run;
         if (i == count)
             break;
         used = utf16_decode(units + i, count - i, &code_point);

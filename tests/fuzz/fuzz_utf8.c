@@ -18,6 +18,17 @@ static void check_pieces(struct bytes text, size_t cut, bool is_valid)
            is_valid);
 }
 
+/* Byte by byte no character is ever seen as a whole. */
+static void check_steps(struct bytes text, bool is_valid)
+{
+    struct utf8_check check = {0};
+    bool is_good = true;
+
+    for (size_t i = 0; i < text.len && is_good; i++)
+        is_good = utf8_check_feed(&check, bytes_slice(text, i, i + 1));
+    ASSERT((is_good && utf8_check_end(&check)) == is_valid);
+}
+
 static void check_round_trip(struct bytes text, bool is_valid)
 {
     uint16_t *units = mem_alloc(text.len * 2);
@@ -44,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ASSERT(utf8_tail(text) <= 3 && utf8_tail(text) <= size);
     check_pieces(text, size > 0 ? data[0] % (size + 1) : 0, is_valid);
     check_pieces(text, size / 2, is_valid);
+    check_steps(text, is_valid);
     check_round_trip(text, is_valid);
     return 0;
 }
