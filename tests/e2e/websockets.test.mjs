@@ -5,11 +5,11 @@ import { after, before, test } from "node:test";
 
 import { exchange } from "./support/raw.mjs";
 import { BINARY, CLOSE, closePayload, connect, connectRaw, frame, PING, PONG, TEXT } from "./support/sockets.mjs";
-import { EVICTS_ALWAYS, onlyDormouse, onlyInMemory, sleep, start, until } from "./support/target.mjs";
+import { IDLE_ARGS, IDLE_MS, onlyDormouse, onlyInMemory, sleep, start, until } from "./support/target.mjs";
 
 let target;
 before(async () => {
-    target = await start("websockets");
+    target = await start("websockets", { args: IDLE_ARGS });
     await fallAsleep();
 });
 after(() => target.end());
@@ -381,7 +381,7 @@ async function fallAsleep() {
     sleeping.constructed = await sleeper("undisturbed", "constructed");
     sleeping.awake.send("x");
     await sleeping.awake.next();
-    sleeping.untilDone = sleep(EVICTS_ALWAYS ? 200 : 12_000);
+    sleeping.untilDone = sleep(IDLE_MS);
 }
 
 test("an object sleeps while its sockets stay open, and a message constructs it again", async () => {

@@ -51,6 +51,10 @@ export function copyProject(project) {
     return home;
 }
 
+/* How long an object must be left alone to leave memory, and what makes Dormouse wait no longer than a test wants to. */
+export const IDLE_MS = TARGET === "workerd" ? 12_000 : EVICTS_ALWAYS ? 300 : 4000;
+export const IDLE_ARGS = ["--hibernate-after", "2500"];
+
 function commandLine(home, { command = "serve", args = [], port = 0 }) {
     const project = path.join(home, "project");
     if (TARGET === "workerd")
@@ -77,6 +81,18 @@ export async function start(project, options = {}) {
         throw fault;
     }
     return target;
+}
+
+/* Run something that cannot start; what it said and how it ended. */
+export async function startFails(project, options = {}) {
+    const target = new Target(options.home ?? copyProject(project), options);
+    const timer = setTimeout(() => target.process.kill("SIGKILL"), READY_MS_MAX);
+    const result = await target.exited;
+    clearTimeout(timer);
+    assert.doesNotMatch(target.stdout, /listening on/, "it started");
+    assert.equal(result.signal, null, `it did not end by itself: ${target.output}`);
+    if (options.home === undefined) fs.rmSync(target.home, { recursive: true, force: true });
+    return { ...result, stdout: target.stdout, stderr: target.stderr };
 }
 
 export class Target {
