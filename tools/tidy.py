@@ -239,12 +239,21 @@ def every_source_is_built(files):
             yield file.path, 1, "not named in src/%s/meson.build" % folder
 
 
+def every_test_is_run(files):
+    """A test that no folder of src/ lists is never built."""
+    listed = "".join(file.text for file in files if file.name == "meson.build")
+    for file in files:
+        match = re.fullmatch(r"tests/(unit|fuzz|sim|bench)/(test|fuzz|sim|bench)_(\w+)\.c", file.path)
+        if match and "'%s'" % match[3] not in listed:
+            yield file.path, 1, "not listed in any src/*/meson.build"
+
+
 def there_is_a_changelog(files):
     if not any(file.path == "CHANGELOG.md" for file in files):
         yield "CHANGELOG.md", 1, "missing"
 
 
-TREE_RULES = [every_source_is_built, there_is_a_changelog]
+TREE_RULES = [every_source_is_built, every_test_is_run, there_is_a_changelog]
 
 
 def read_tree(root):

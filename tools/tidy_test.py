@@ -86,9 +86,18 @@ def check_tree():
     return list(rule([build, source])) == [] and len(list(rule([build, source, dead]))) == 1
 
 
+def check_tests_are_run():
+    build = tidy.File("src/base/meson.build", "base_tests = ['list']\n")
+    run = tidy.File("tests/unit/test_list.c", "")
+    dead = tidy.File("tests/unit/test_dead.c", "")
+    rule = tidy.every_test_is_run
+    return list(rule([build, run])) == [] and len(list(rule([build, run, dead]))) == 1
+
+
 def main():
     results = [(case[0].__name__, check_case(*case)) for case in CASES]
     results += [("names", check_names()), ("every_source_is_built", check_tree())]
+    results += [("every_test_is_run", check_tests_are_run())]
     print("1..%d" % len(results))
     for number, (name, passed) in enumerate(results, 1):
         print("%s %d - %s" % ("ok" if passed else "not ok", number, name))
