@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "sim_os.h"
@@ -553,4 +554,47 @@ TEST(time_and_chance_belong_to_the_test)
     CHECK_BYTES_EQ(bytes_of(one, sizeof one), bytes_of(two, sizeof two));
     sim_os_destroy(b);
     sim_os_destroy(a);
+}
+
+struct writer {
+    struct os_file *file;
+    uint64_t offset;
+    int fault; /* the first */
+};
+
+static void *write_own_part(void *arg)
+{
+    struct writer *writer = arg;
+
+    for (uint64_t i = 0; i < 300 && writer->fault == 0; i++) {
+        writer->fault = os_pwrite(writer->file, "x", 1, writer->offset + i);
+        if (writer->fault == 0 && i % 50 == 0)
+            writer->fault = os_fdatasync(writer->file);
+    }
+    return NULL;
+}
+
+TEST(threads_may_write_different_parts_of_one_file)
+{
+    struct sim_os *sim = sim_os_create(1);
+    struct os_file *file = open_in(sim, "a");
+    struct buf content = {0};
+    struct writer writers[4];
+    pthread_t threads[4];
+
+    for (uint64_t i = 0; i < 4; i++) {
+        writers[i] = (struct writer){.file = file, .offset = i * 300};
+        CHECK_EQ(pthread_create(&threads[i], NULL, write_own_part, &writers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    CHECK(sim_os_load(sim, "a", &content));
+    CHECK_EQ(content.len, 1200);
+    for (size_t i = 0; i < content.len; i++)
+        CHECK_EQ(content.data[i], 'x');
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(writers[i].fault, 0);
+    os_close(file);
+    buf_fini(&content);
+    sim_os_destroy(sim);
 }
