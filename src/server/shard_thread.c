@@ -113,6 +113,11 @@ static void shard_wake(void *data)
 
 /* ---- orders ---- */
 
+static void couple(void *data, struct ws_connection *ws, struct socket_far *far)
+{
+    wires_couple(data, ws, far);
+}
+
 static void answer(struct order *order, int result)
 {
     order->result = result;
@@ -127,6 +132,8 @@ static int deploy(struct shard_thread *thread, struct order *order)
         .engine = thread->engine,
         .shard = thread->shard,
         .loop = thread->loop,
+        .couple = couple,
+        .couple_data = &thread->wires,
         .cpu_limit_ms = thread->options.cpu_limit_ms,
     };
     uint64_t started_ns = uv_hrtime();

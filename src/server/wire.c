@@ -329,6 +329,14 @@ static void handover_run(struct message *message)
     mem_free(handover);
 }
 
+void wires_couple(struct wires *wires, struct ws_connection *ws, struct socket_far *far)
+{
+    struct wire *wire = wire_create(wires);
+
+    ws_set_handler(ws, &wire_handler, wire);
+    wire_couple(wire, ws, far);
+}
+
 int wires_upgrade(struct wires *wires, struct http_request *req, const struct http_upgrade *upgrade,
                   struct socket_far *far)
 {

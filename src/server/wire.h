@@ -24,6 +24,7 @@ struct shard;
 struct socket_far;
 struct auto_pair;
 struct wire;
+struct ws_connection;
 
 struct wires {
     struct loop *loop;        /* borrowed */
@@ -45,6 +46,9 @@ void wires_init(struct wires *wires, struct loop *loop, struct shard *shard,
  * `far`. -EINVAL for headers that cannot be sent; `req` lives on and `far` was dropped. */
 int wires_upgrade(struct wires *wires, struct http_request *req, const struct http_upgrade *upgrade,
                   struct socket_far *far);
+
+/* Couple a connection that a script opened to somewhere else. Takes both. */
+void wires_couple(struct wires *wires, struct ws_connection *ws, struct socket_far *far);
 
 /* Start the close handshake on every connection. */
 void wires_close(struct wires *wires, uint16_t code, const char *reason);
