@@ -1,9 +1,8 @@
 /*
  * DOMException
  *
- * Extends Error inside so that instances carry a stack and pass Error.isError, but looks as the
- * standard says: name, message and code are getters on the prototype, and the constructor's own
- * prototype is Function.prototype.
+ * Extends Error so that instances carry a stack and pass Error.isError; name, message and code are
+ * getters on the prototype, as the standard says.
  */
 
 import { exposeClass, defineConstants } from "./webidl.js";
@@ -84,7 +83,6 @@ export class DOMException extends NativeError {
   }
 }
 
-Object.setPrototypeOf(DOMException, Function.prototype);
 exposeClass(DOMException);
 defineConstants(DOMException, Object.fromEntries(Object.values(CODES)));
 defineConstants(DOMException, RETIRED);

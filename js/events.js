@@ -132,14 +132,6 @@ export class Event {
   composedPath() {
     return this.#current === undefined ? [] : [this.#current];
   }
-  initEvent(type, bubbles = false, cancelable = false) {
-    if (this.#flags & FLAG_DISPATCHING) return;
-    this.#type = toDOMString(type);
-    this.#bubbles = !!bubbles;
-    this.#cancelable = !!cancelable;
-    this.#flags = 0;
-    this.#target = undefined;
-  }
 }
 
 exposeClass(Event);

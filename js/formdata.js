@@ -159,7 +159,7 @@ export function encodeMultipart(form) {
       encodeUtf8("\r\n"),
     );
   }
-  chunks.push(encodeUtf8(`--${boundary}--\r\n`));
+  chunks.push(encodeUtf8(`--${boundary}--`));
   return { bytes: joinBytes(chunks), type: `multipart/form-data; boundary=${boundary}` };
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { natives } from "./natives.js";
-import { inspectors, isAnyArrayBuffer } from "./webidl.js";
+import { inspectors, isAnyArrayBuffer, isPlatformObject, gettersOf } from "./webidl.js";
 import { formatStack, isNativeError } from "./stack.js";
 
 const DEFAULTS = {
@@ -252,7 +252,12 @@ function platformView(value) {
       return null;
     }
   }
-  return null;
+  if (!isPlatformObject(value)) return null;
+  try {
+    return gettersOf(value);
+  } catch {
+    return null; /* a prototype object, or half constructed */
+  }
 }
 
 function formatValue(ctx, value, level, inObject) {
@@ -281,7 +286,7 @@ function formatValue(ctx, value, level, inObject) {
 
 /* How an object is written: { base, braces, output of its content, kind }. */
 function describe(ctx, value, name, tag, keys) {
-  const view = platformView(value);
+  const view = typeof value === "function" || isNativeError(value) ? null : platformView(value);
   if (view instanceof Map)
     return { braces: [`${prefix(name, tag, "Object", `(${view.size})`)}{`, "}"], items: (level) => formatMapItems(ctx, view, level) };
   if (view !== null)

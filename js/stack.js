@@ -29,7 +29,7 @@ function parseFrame(text) {
   if (name === "global code" || name === "module code" || name === "eval code") name = "";
   if (place === "[native code]") return { name, url: "<anonymous>", line: 0, column: 0 };
   const match = /^(.*?)(?::(\d+))?(?::(\d+))?$/s.exec(place);
-  if (match === null || match[1] === "") return name === "" ? null : { name, url: "<anonymous>", line: 0, column: 0 };
+  if (match === null || match[1] === "") return null;
   return { name, url: match[1], line: Number(match[2] ?? 0), column: Number(match[3] ?? 0) };
 }
 

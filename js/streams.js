@@ -43,7 +43,7 @@ for (const constructor of [
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 ])
-  expose(constructor.name, constructor);
+  exposeClass(constructor);
 
 const kSource = Symbol("source");
 const kLength = Symbol("length");

@@ -21,8 +21,9 @@ export const INTERNAL = Symbol("internal");
 export const kEnumerable = { enumerable: true, configurable: true, writable: true };
 
 function makeMembersEnumerable(target) {
+  const isFunction = typeof target === "function";
   for (const name of Object.getOwnPropertyNames(target)) {
-    if (name === "constructor" || name === "prototype" || name === "length" || name === "name") continue;
+    if (name === "constructor" || (isFunction && (name === "prototype" || name === "length" || name === "name"))) continue;
     const descriptor = Object.getOwnPropertyDescriptor(target, name);
     if (descriptor.enumerable || !descriptor.configurable) continue;
     descriptor.enumerable = true;
@@ -30,8 +31,25 @@ function makeMembersEnumerable(target) {
   }
 }
 
+/** What the getters of a platform object's classes say: how it is shown when no inspector knows better. */
+export function gettersOf(value) {
+  const view = {};
+  const chain = [];
+  for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto))
+    if (platformPrototypes.has(proto)) chain.unshift(proto);
+  for (const proto of chain)
+    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(proto)))
+      if (get !== undefined) view[name] = get.call(value);
+  return view;
+}
+
+/** A class's name in the source: the bundler may have put an underscore before it or a number behind it. */
+function sourceName(constructor) {
+  return constructor.name.replace(/^_|\d+$/g, "");
+}
+
 /** Give `constructor` the attributes Web IDL asks for, and its tag, without making it a global. */
-export function finishClass(constructor, name = constructor.name) {
+export function finishClass(constructor, name = sourceName(constructor)) {
   if (constructor.name !== name) Object.defineProperty(constructor, "name", { value: name, configurable: true });
   platformPrototypes.add(constructor.prototype);
   makeMembersEnumerable(constructor.prototype);
@@ -48,7 +66,7 @@ export function isPlatformObject(value) {
 }
 
 /** Finish a class and put it on globalThis. */
-export function exposeClass(constructor, name = constructor.name) {
+export function exposeClass(constructor, name = sourceName(constructor)) {
   finishClass(constructor, name);
   exposed.set(name, constructor);
   return constructor;
