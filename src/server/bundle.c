@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/loop.h"
+#include "net/timer.h"
 #include "server/esbuild.h"
 #include "server/file.h"
 
@@ -22,7 +23,7 @@
  */
 struct build {
     uv_process_t process;
-    struct loop_task first;
+    struct timer first;
     struct loop *loop;
     const struct project *project; /* borrowed until done */
     char *out_dir;                 /* owned */
@@ -219,9 +220,9 @@ static void build_bundle(struct build *build)
 }
 
 /* The first step runs from the loop, so that done() never comes from inside build_start(). */
-static void build_first(struct loop_task *task)
+static void build_first(struct timer *timer)
 {
-    struct build *build = container_of(task, struct build, first);
+    struct build *build = container_of(timer, struct build, first);
     const struct project *project = build->project;
     char shell[] = "/bin/sh", flag[] = "-c";
     char *arguments[] = {shell, flag, project->build_command, NULL};
@@ -250,7 +251,7 @@ struct build *build_start(struct loop *loop, const struct build_options *options
     build->done = done;
     build->data = data;
     build->first.cb = build_first;
-    loop_defer(loop, &build->first);
+    timer_start(&build->first, loop, 0);
     return build;
 }
 
