@@ -21,6 +21,7 @@
 #define LIMIT_LISTENER_BACKLOG        4096               /* ours: clients waiting in the kernel */
 #define LIMIT_LISTENER_BATCH          64                 /* ours: clients accepted per turn */
 #define LIMIT_LISTENER_RETRY_MS       100                /* ours: out of descriptors, try again */
+#define LIMIT_INFLATE_BYTES           (128 * 1024 * 1024) /* CF: an isolate's memory; of one chunk */
 
 /* HTTP/1.1 */
 #define LIMIT_HTTP_LINE_BYTES         (16 * 1024)        /* CF: 16 KB of URL */
@@ -88,10 +89,9 @@
 #define LIMIT_DATABASE_IDLE_MS        60000              /* ours: unused, then it is closed */
 
 /* Journal */
-#define LIMIT_JOURNAL_SEGMENT_BYTES   (64 * 1024 * 1024) /* ours: recovery time against recycling */
-#define LIMIT_JOURNAL_BATCH_BYTES     (4 * 1024 * 1024)  /* ours: a larger record goes alone */
-#define LIMIT_JOURNAL_RECORD_BYTES    (48 * 1024 * 1024) /* ours: one turn; fits into a segment */
-#define LIMIT_JOURNAL_QUEUE_BYTES     (64 * 1024 * 1024) /* ours: waiting for the flush */
+#define LIMIT_JOURNAL_SEGMENT_BYTES   (16 * 1024 * 1024) /* ours: recovery time against recycling */
+#define LIMIT_JOURNAL_SEGMENTS        8                  /* ours: more only when none comes free */
+#define LIMIT_JOURNAL_BATCH_BYTES     (4 * 1024 * 1024)  /* ours: then writers wait */
 
 /* Storage */
 #define LIMIT_KV_KEY_BYTES            2048               /* CF, key-value classes */
@@ -99,6 +99,7 @@
 #define LIMIT_KV_PAIRS                128                /* CF: in one call */
 #define LIMIT_STORAGE_BYTES           (INT64_C(10) * 1024 * 1024 * 1024) /* CF: one object */
 #define LIMIT_DATABASES_OPEN          1024               /* ours: handles of one shard */
+#define LIMIT_WAL_BYTES               (64 * 1024 * 1024) /* ours: commits in memory, per shard */
 
 /* SQL: workerd's sqlite3_limit() values */
 #define LIMIT_SQL_VALUE_BYTES         (4 * 1024 * 1024)  /* row, blob or string; documented: 2 MB */

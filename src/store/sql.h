@@ -18,10 +18,17 @@ struct database;
 struct err_text;
 struct sql_cursor;
 
-enum sql_type { SQL_NULL, SQL_INTEGER, SQL_REAL, SQL_TEXT, SQL_BLOB };
+enum sql_type {
+    SQL_NULL,
+    SQL_INTEGER,
+    SQL_REAL,
+    SQL_TEXT,
+    SQL_BLOB
+};
 
 struct sql_value {
     enum sql_type type;
+
     union {
         int64_t integer;
         double real;

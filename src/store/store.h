@@ -37,6 +37,7 @@ struct store_options {
     uint64_t segment_size_bytes; /* 0: the default in base/limits.h */
     unsigned segment_count;      /* segments kept preallocated; 0: the default */
     bool sync;                   /* false only in benchmarks of the layers above */
+    bool stepped;                /* tests: no threads of its own, store_step() does their work */
 };
 
 /* What store_open() can find out; `why` then holds a sentence for the operator. */
@@ -53,6 +54,9 @@ int store_open(struct store **out, const struct store_options *options, struct e
 /* Checkpoints everything, so that each file is an ordinary SQLite database, and lets go of the
  * directory. All shards must be destroyed. NULL is allowed. */
 void store_close(struct store *store);
+
+/* With options.stepped: writes what the journal has gathered and does one round of background work. */
+void store_step(struct store *store);
 
 /* The number by which journal and index know a namespace, remembered for ever under its unique key
  * (`<worker>-<Class>`, also the folder of its files). Durable on return. Any thread. */

@@ -1,0 +1,270 @@
+#include "store/keeper.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "store/alarm_table.h"
+#include "store/checkpoint.h"
+#include "store/journal.h"
+#include "store/log.h"
+#include "store/object_file.h"
+#include "store/segment_log.h"
+#include "store/shard.h"
+#include "store/store_parts.h"
+
+#define ROUND_APART_NS INT64_C(10000000)   /* rounds asked for in a hurry do work worth a sync */
+#define ROUND_IDLE_NS  INT64_C(1000000000) /* then the work that nobody asked for is done */
+#define FILES_WAITING  512                 /* files kept open only to be synced later */
+
+struct written_file {
+    struct list link;
+    struct object_file *file;
+    struct journal_pin *pin;
+};
+
+struct keeper {
+    struct store *store; /* borrowed */
+    pthread_t thread;
+    bool started;
+
+    pthread_mutex_t mutex; /* over what follows */
+    pthread_cond_t work;
+    struct list written; /* written_file.link, oldest first */
+    unsigned written_count;
+    bool asked;
+    bool urgent; /* somebody waits for room */
+    bool stopping;
+
+    struct store_shard shard; /* the alarm table's; the keeper's thread */
+};
+
+struct keeper *keeper_create(struct store *store)
+{
+    struct keeper *keeper = mem_new(struct keeper);
+    pthread_condattr_t monotonic;
+
+    keeper->store = store;
+    list_init(&keeper->written);
+    pthread_mutex_init(&keeper->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&keeper->work, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return keeper;
+}
+
+void keeper_ask(struct keeper *keeper, bool urgent)
+{
+    pthread_mutex_lock(&keeper->mutex);
+    if (!keeper->asked || (urgent && !keeper->urgent))
+        pthread_cond_signal(&keeper->work);
+    keeper->asked = true;
+    keeper->urgent |= urgent;
+    pthread_mutex_unlock(&keeper->mutex);
+}
+
+void keeper_sync_later(struct keeper *keeper, struct object_file *file, struct journal_pin *pin)
+{
+    struct written_file *written = mem_new(struct written_file);
+    bool many;
+
+    written->file = object_file_ref(file);
+    written->pin = pin;
+    pthread_mutex_lock(&keeper->mutex);
+    list_push_back(&keeper->written, &written->link);
+    many = ++keeper->written_count >= FILES_WAITING;
+    pthread_mutex_unlock(&keeper->mutex);
+    if (many)
+        keeper_ask(keeper, false);
+}
+
+/* ---- a round ---- */
+
+/* Rule 2: first the files, then the pins. */
+static int sync_written(struct keeper *keeper)
+{
+    struct journal *journal = keeper->store->journal;
+    struct list batch;
+    struct list *link;
+    int r = 0;
+
+    list_init(&batch);
+    pthread_mutex_lock(&keeper->mutex);
+    list_splice_back(&batch, &keeper->written);
+    keeper->written_count = 0;
+    pthread_mutex_unlock(&keeper->mutex);
+    while ((link = list_pop_front(&batch)) != NULL) {
+        struct written_file *written = container_of(link, struct written_file, link);
+
+        if (r == 0 && keeper->store->options.sync)
+            r = object_file_sync(written->file);
+        if (r < 0)
+            journal_fail(journal, r); /* and nothing is released any more */
+        journal_unpin(journal, written->pin);
+        mem_free(written->pin);
+        object_file_unref(written->file);
+        mem_free(written);
+    }
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* Asks every shard to bring what is pinned below `lsn` into its files. */
+static void want(struct store *store, uint64_t lsn)
+{
+    if (atomic_load(&store->wanted_lsn) >= lsn)
+        return;
+    atomic_store_explicit(&store->wanted_lsn, lsn, memory_order_release);
+    journal_wake_all(store->journal);
+}
+
+/* Whether the journal is so full that objects must leave it. */
+static bool pressed(struct keeper *keeper, struct segment_log_counts *counts)
+{
+    const struct store *store = keeper->store;
+
+    segment_log_count(store->log, counts);
+    return counts->in_use > 1 &&
+           (counts->in_use * 2 > store->options.segment_count || counts->free == 0);
+}
+
+static int make_room(struct keeper *keeper)
+{
+    struct log *log = keeper->store->log;
+    struct segment_log_counts counts;
+    int r = 0;
+
+    segment_log_count(log, &counts);
+    while (r == 0 && (counts.free < 2 ||
+                      counts.in_use + counts.free < keeper->store->options.segment_count)) {
+        r = log->ops->grow(log);
+        journal_release(keeper->store->journal, false);
+        segment_log_count(log, &counts);
+    }
+    return r;
+}
+
+int keeper_round(struct keeper *keeper, bool all)
+{
+    struct store *store = keeper->store;
+    struct segment_log_counts counts;
+    bool full = pressed(keeper, &counts);
+    unsigned waiting;
+    int r;
+
+    r = journal_fault(store->journal);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&keeper->mutex);
+    waiting = keeper->written_count;
+    pthread_mutex_unlock(&keeper->mutex);
+
+    r = alarm_table_round(store->alarms, all || full);
+    checkpoint_shard(keeper_shard(keeper));
+    if (r == 0 && (all || full || waiting >= FILES_WAITING))
+        r = sync_written(keeper);
+    if (r < 0) {
+        journal_fail(store->journal, r);
+        return err_pass(r);
+    }
+    journal_release(store->journal, false);
+    if (pressed(keeper, &counts) && counts.oldest_half_lsn > 0)
+        want(store, counts.oldest_half_lsn);
+    if (make_room(keeper) < 0) {
+        segment_log_count(store->log, &counts);
+        journal_release(store->journal, counts.free == 0);
+    }
+    return 0;
+}
+
+/* ---- the thread ---- */
+
+static void wait_ns(struct keeper *keeper, int64_t ns)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)((until.tv_nsec + ns) / 1000000000);
+    until.tv_nsec = (long)((until.tv_nsec + ns) % 1000000000);
+    pthread_cond_timedwait(&keeper->work, &keeper->mutex, &until);
+}
+
+static void *keeper_run(void *data)
+{
+    struct keeper *keeper = data;
+
+    pthread_mutex_lock(&keeper->mutex);
+    while (!keeper->stopping) {
+        if (!keeper->asked)
+            wait_ns(keeper, ROUND_IDLE_NS);
+        if (keeper->stopping)
+            break;
+        keeper->asked = false;
+        keeper->urgent = false;
+        pthread_mutex_unlock(&keeper->mutex);
+        keeper_round(keeper, false);
+        pthread_mutex_lock(&keeper->mutex);
+        if (!keeper->stopping && !keeper->urgent)
+            wait_ns(keeper, ROUND_APART_NS);
+    }
+    pthread_mutex_unlock(&keeper->mutex);
+    return NULL;
+}
+
+struct store_shard *keeper_shard(struct keeper *keeper)
+{
+    if (keeper->shard.store == NULL) {
+        shard_init(&keeper->shard, keeper->store, store_keeper_index(keeper->store));
+        keeper->shard.vital = true;
+    }
+    return &keeper->shard;
+}
+
+void keeper_start(struct keeper *keeper)
+{
+    ASSERT(pthread_create(&keeper->thread, NULL, keeper_run, keeper) == 0);
+    keeper->started = true;
+}
+
+void keeper_stop(struct keeper *keeper)
+{
+    if (!keeper->started)
+        return;
+    pthread_mutex_lock(&keeper->mutex);
+    keeper->stopping = true;
+    pthread_cond_signal(&keeper->work);
+    pthread_mutex_unlock(&keeper->mutex);
+    pthread_join(keeper->thread, NULL);
+    keeper->started = false;
+}
+
+void keeper_destroy(struct keeper *keeper)
+{
+    if (keeper == NULL)
+        return;
+    keeper_stop(keeper);
+    if (keeper->shard.store != NULL)
+        shard_fini(&keeper->shard);
+    sync_written(keeper);
+    pthread_cond_destroy(&keeper->work);
+    pthread_mutex_destroy(&keeper->mutex);
+    mem_free(keeper);
+}
+
+int keeper_finish(struct keeper *keeper)
+{
+    int r = journal_fault(keeper->store->journal);
+
+    if (keeper->shard.store != NULL) {
+        shard_fini(&keeper->shard);
+        keeper->shard.store = NULL;
+    }
+    if (r == 0)
+        r = sync_written(keeper);
+    return r < 0 ? err_pass(r) : 0;
+}

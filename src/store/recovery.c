@@ -1,0 +1,319 @@
+#include "store/recovery.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "store/alarm_note.h"
+#include "store/log.h"
+#include "store/object_file.h"
+#include "store/page_diff.h"
+#include "store/record.h"
+#include "store/store_parts.h"
+
+/*
+ * Why replaying gives the right page (rule 3).
+ *
+ * Take a page and the records k..m of its object that the journal holds, in order and without a gap.
+ * The file was synced with everything before k when the records before k were released (rule 2); a
+ * checkpoint since may have written it in part, and a power cut may have torn that write. So every
+ * byte of the page in the file is as some record j, k-1 <= j <= m, left it; not the same j for all.
+ *
+ *   - If a record in k..m gives the page on a base of zeros, what was in the file does not matter.
+ *   - Otherwise, consider a byte that no record in k..m changes. It is the same in all versions from
+ *     k-1 to m, so it is right in the file already and replay leaves it alone.
+ *   - A byte that some of them change gets, by replay in order, the value of the last one that does.
+ *
+ * Nothing is assumed about which sectors of the torn write arrived, and the argument holds again for
+ * a recovery that was itself interrupted. It needs the row of records to be unbroken up to m: that
+ * is why segments are released strictly in order and why a hole is refused (segment_log.c). It needs
+ * "changed" to mean changed from the version before in the row: that is what `pages.c` sees to with
+ * its holes. A page beyond the size of the database has no version, so a file that a later checkpoint
+ * has cut short is right, too.
+ */
+
+#define CACHED_PAGES_MAX 16384 /* 64 MB */
+#define OBJECT_KEY_BYTES (STORE_ID_SIZE + 4)
+
+struct cached_page {
+    uint32_t number;
+    uint8_t image[PAGE_BYTES];
+};
+
+struct object {
+    uint8_t key[OBJECT_KEY_BYTES];
+    uint32_t namespace_number;
+    uint8_t id[STORE_ID_SIZE];
+    char *dir;                /* owned */
+    char *path;               /* owned */
+    struct object_file *file; /* owned; NULL between flushes */
+    struct map_u64 pages;     /* number -> cached_page, owned */
+    uint32_t size_pages;
+    bool changed;       /* since the last flush */
+    uint64_t last_lsn;  /* of its last record seen */
+    struct buf pending; /* records of a commit whose last one has not been seen */
+};
+
+struct recovery {
+    struct store *store;
+    struct list *notes;
+    struct err_text *why;
+    struct map objects; /* key -> object, owned */
+    size_t cached_pages;
+};
+
+/* ---- objects ---- */
+
+static struct object *find_object(struct recovery *recovery, const struct record *record)
+{
+    uint8_t key[OBJECT_KEY_BYTES];
+    struct object *object;
+
+    memcpy(key, record->id, STORE_ID_SIZE);
+    memcpy(key + STORE_ID_SIZE, &record->namespace_number, sizeof record->namespace_number);
+    object = map_get(&recovery->objects, bytes_of(key, sizeof key));
+    if (object != NULL)
+        return object;
+    object = mem_new(struct object);
+    memcpy(object->key, key, sizeof key);
+    memcpy(object->id, record->id, STORE_ID_SIZE);
+    object->namespace_number = record->namespace_number;
+    map_put(&recovery->objects, bytes_of(object->key, sizeof object->key), object);
+    return object;
+}
+
+static void forget_pages(struct recovery *recovery, struct object *object)
+{
+    struct cached_page *page;
+    size_t at = 0;
+
+    while ((page = map_u64_next(&object->pages, &at, NULL)) != NULL) {
+        mem_free(page);
+        recovery->cached_pages--;
+    }
+    map_u64_fini(&object->pages);
+    map_u64_init(&object->pages);
+}
+
+static int open_object(struct recovery *recovery, struct object *object)
+{
+    struct store *store = recovery->store;
+
+    if (object->file != NULL)
+        return 0;
+    if (object->path == NULL && !store_object_path(store, object->namespace_number, object->id,
+                                                   &object->dir, &object->path)) {
+        err_text_set(recovery->why, "%s/namespaces does not have number %u, but the journal does",
+                     store->dir, object->namespace_number);
+        return STORE_OPEN_DAMAGED;
+    }
+    return object_file_open(&object->file, store->os, object->dir, object->path);
+}
+
+/* What is in memory goes into the file, and to the disk. */
+static int flush_object(struct recovery *recovery, struct object *object)
+{
+    struct cached_page *page;
+    size_t at = 0;
+    int r;
+
+    if (!object->changed)
+        return 0;
+    r = open_object(recovery, object);
+    while (r == 0 && (page = map_u64_next(&object->pages, &at, NULL)) != NULL) {
+        if (page->number > object->size_pages)
+            continue;
+        r = object_file_write(object->file, page->image, PAGE_BYTES,
+                              (uint64_t)(page->number - 1) * PAGE_BYTES);
+    }
+    if (r == 0)
+        r = object_file_truncate(object->file, (uint64_t)object->size_pages * PAGE_BYTES);
+    if (r == 0 && recovery->store->options.sync)
+        r = object_file_sync(object->file);
+    if (r != 0)
+        return r < 0 ? err_pass(r) : r;
+    forget_pages(recovery, object);
+    object_file_unref(object->file);
+    object->file = NULL;
+    object->changed = false;
+    return 0;
+}
+
+static int flush_all(struct recovery *recovery)
+{
+    struct object *object;
+    size_t at = 0;
+    int r = 0;
+
+    while (r == 0 && (object = map_next(&recovery->objects, &at, NULL)) != NULL)
+        r = flush_object(recovery, object);
+    return r < 0 ? err_pass(r) : r;
+}
+
+/* ---- records ---- */
+
+static int damaged(struct recovery *recovery, const struct object *object, uint64_t lsn,
+                   const char *what)
+{
+    char id[2 * STORE_ID_SIZE + 1] = {0};
+
+    hex_encode(bytes_of(object->id, STORE_ID_SIZE), id);
+    err_text_set(recovery->why, "journal record %llu of object %s: %s", (unsigned long long)lsn, id,
+                 what);
+    return STORE_OPEN_DAMAGED;
+}
+
+/* The page in memory, read from the file unless it is about to be built on zeros. */
+static int load_page(struct recovery *recovery, struct object *object, uint64_t lsn,
+                     const struct record_page *page, struct cached_page **out)
+{
+    struct cached_page *cached = map_u64_get(&object->pages, page->number);
+    size_t got;
+    int r;
+
+    if (cached == NULL) {
+        r = open_object(recovery, object);
+        if (r != 0)
+            return r < 0 ? err_pass(r) : r;
+        if (page->base == PAGE_PREVIOUS && object_file_missing(object->file))
+            return damaged(recovery, object, lsn, "its file is missing");
+        cached = mem_new(struct cached_page);
+        cached->number = page->number;
+        r = object_file_read(object->file, cached->image, PAGE_BYTES,
+                             (uint64_t)(page->number - 1) * PAGE_BYTES, &got);
+        if (r < 0) {
+            mem_free(cached);
+            return err_pass(r);
+        }
+        map_u64_put(&object->pages, page->number, cached);
+        recovery->cached_pages++;
+    }
+    *out = cached;
+    return 0;
+}
+
+static int apply_pages(struct recovery *recovery, struct object *object, uint64_t lsn,
+                       const struct record *record)
+{
+    struct bytes pages = record->pages;
+    struct record_page page;
+    struct cached_page *cached = NULL;
+
+    while (record_next_page(&pages, &page)) {
+        int r = load_page(recovery, object, lsn, &page, &cached);
+
+        if (r != 0)
+            return r;
+        record_page_apply(&page, cached->image);
+    }
+    object->size_pages = record->size_pages;
+    object->changed = true;
+    return 0;
+}
+
+/* A commit is complete: its records one after the other. */
+static int apply_commit(struct recovery *recovery, struct object *object, uint64_t lsn)
+{
+    struct bytes rest = buf_bytes(&object->pending);
+    struct record record;
+    int r = 0;
+
+    while (r == 0 && rest.len > 0) {
+        ASSERT(record_parse(&rest, &record) == 0);
+        if (record.size_pages > 0 && record.pages.len > 0)
+            r = apply_pages(recovery, object, lsn, &record);
+        if (r == 0 && (record.flags & RECORD_ALARM) != 0) {
+            struct alarm_note *note =
+                alarm_note_create(object->namespace_number, object->id, &record.alarm);
+
+            note->base.lsn = lsn;
+            list_push_back(recovery->notes, &note->base.link);
+        }
+    }
+    buf_clear(&object->pending);
+    if (r == 0 && recovery->cached_pages > CACHED_PAGES_MAX)
+        r = flush_all(recovery);
+    return r < 0 ? err_pass(r) : r;
+}
+
+static int take_record(struct recovery *recovery, uint64_t lsn, const struct record *record,
+                       struct bytes encoded)
+{
+    struct object *object = find_object(recovery, record);
+
+    if (record->previous_lsn >= recovery->store->log->needed_lsn &&
+        record->previous_lsn != object->last_lsn)
+        return damaged(recovery, object, lsn, "a record before it is missing");
+    if (record->kind == RECORD_COMMIT)
+        object->last_lsn = lsn;
+    if ((record->flags & RECORD_FIRST) != 0)
+        buf_clear(&object->pending); /* one that was refused half-way */
+    else if (object->pending.len == 0)
+        return damaged(recovery, object, lsn, "its beginning is missing");
+    buf_append_bytes(&object->pending, encoded);
+    if ((record->flags & RECORD_LAST) == 0)
+        return 0;
+    return apply_commit(recovery, object, lsn);
+}
+
+static int take_batch(void *data, const struct log_batch *batch)
+{
+    struct recovery *recovery = data;
+    struct bytes rest = batch->records;
+    uint64_t lsn = batch->first_lsn;
+    struct record record;
+    int r = 0;
+
+    for (uint32_t i = 0; i < batch->record_count && r == 0; i++, lsn++) {
+        struct bytes before = rest;
+
+        r = record_parse(&rest, &record);
+        if (r == RECORD_NEWER) {
+            err_text_set(recovery->why, "journal record %llu was written by a newer version",
+                         (unsigned long long)lsn);
+            return STORE_OPEN_NEWER;
+        }
+        if (r != 0) {
+            err_text_set(recovery->why, "journal record %llu is malformed",
+                         (unsigned long long)lsn);
+            return STORE_OPEN_DAMAGED;
+        }
+        if (lsn >= recovery->store->log->needed_lsn)
+            r = take_record(recovery, lsn, &record, bytes_slice(before, 0, before.len - rest.len));
+    }
+    return r;
+}
+
+static void recovery_fini(struct recovery *recovery)
+{
+    struct object *object;
+    size_t at = 0;
+
+    while ((object = map_next(&recovery->objects, &at, NULL)) != NULL) {
+        forget_pages(recovery, object);
+        map_u64_fini(&object->pages);
+        object_file_unref(object->file);
+        buf_fini(&object->pending);
+        mem_free(object->dir);
+        mem_free(object->path);
+        mem_free(object);
+    }
+    map_fini(&recovery->objects);
+}
+
+int recovery_run(struct store *store, struct list *notes, struct err_text *why)
+{
+    struct recovery recovery = {.store = store, .notes = notes, .why = why};
+    struct log *log = store->log;
+    int r = log->ops->read(log, log->needed_lsn, take_batch, &recovery);
+
+    if (r == 0)
+        r = flush_all(&recovery);
+    recovery_fini(&recovery);
+    return r < 0 ? err_pass(r) : r;
+}

@@ -1,0 +1,807 @@
+#include "store/segment_log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "os/os.h"
+#include "store/journal_format.h"
+#include "store/log.h"
+#include "store/store.h"
+
+/*
+ * A segment file is in one of three places:
+ *
+ *            switch_segment              switch_segment             release
+ *   FREE ----------------------> ACTIVE ----------------> FULL ---------------> FREE
+ *
+ * FREE    needed no more (or fresh). Its content is stale: whatever checks in it carries a number
+ *         below that of the active segment.
+ * ACTIVE  batches are appended to it. Exactly one, from the first append on.
+ * FULL    ends with a seal. Oldest first in `full`; released strictly in this order, because replay
+ *         of byte ranges is only right over an unbroken row of records (recovery.c).
+ *
+ * The seal says what is needed at the moment of the switch. Its durability before the first byte is
+ * written to the next segment is what makes a torn first batch there unambiguous: the file that was
+ * reused is, by the seal's own word, needed no more.
+ */
+
+#define ZERO_CHUNK_BYTES (UINT64_C(1) << 20)
+#define SLOTS_MAX        4096 /* files looked at when opening */
+#define SCAN_BYTES       (UINT64_C(1) << 20)
+
+struct segment {
+    struct list link;
+    char *path;           /* owned */
+    struct os_file *file; /* owned */
+    uint64_t size;
+    uint64_t number;   /* 0: no batch of this journal found */
+    uint64_t next_lsn; /* FULL: of the first record behind it */
+    uint64_t end;      /* ACTIVE: where the next batch goes */
+};
+
+struct segment_log {
+    struct log log;
+    struct segment_log_options options;
+    char *dir; /* owned */
+    uint64_t journal_id;
+    unsigned slot_next; /* for the name of the next file */
+
+    pthread_mutex_t mutex; /* over what follows */
+    struct list free;      /* oldest first */
+    struct list full;
+    struct segment *active; /* NULL until there was an append or a batch was found */
+    unsigned free_count;
+    unsigned full_count;
+    uint64_t free_bytes;
+    uint64_t needed_lsn;
+
+    /* the appending thread's */
+    uint32_t crc; /* of the last batch */
+    bool stopped; /* the last batch is a stop */
+    uint64_t next_lsn;
+    int fault;
+};
+
+static struct segment_log *of(struct log *log)
+{
+    return container_of(log, struct segment_log, log);
+}
+
+static void segment_free(struct segment *segment)
+{
+    if (segment == NULL)
+        return;
+    os_close(segment->file);
+    mem_free(segment->path);
+    mem_free(segment);
+}
+
+/* ---- writing ---- */
+
+/* Bytes of records that are sure to fit into a fresh segment: what remains when the largest batch
+ * just does not fit any more is lost, and the seal has its place. */
+static uint64_t usable_bytes(const struct segment_log *self, uint64_t size)
+{
+    uint64_t lost = batch_bytes(self->log.batch_bytes_max) + JOURNAL_SECTOR_BYTES;
+
+    return size > lost ? size - lost : 0;
+}
+
+static int write_batch(struct segment_log *self, struct segment *segment, enum batch_kind kind,
+                       const struct log_batch *content, uint64_t needed_lsn)
+{
+    static const uint8_t zeros[JOURNAL_SECTOR_BYTES];
+    uint8_t header[BATCH_HEADER_BYTES];
+    struct batch batch = {
+        .kind = kind,
+        .journal_id = self->journal_id,
+        .segment = segment->number,
+        .first_lsn = content->first_lsn,
+        .needed_lsn = needed_lsn,
+        .written_ms = os_wall_ns(self->options.os) / 1000000,
+        .record_count = content->record_count,
+        .previous_crc = self->crc,
+        .records = content->records,
+    };
+    uint64_t bytes = batch_bytes(batch.records.len);
+    struct bytes parts[3] = {bytes_of(header, sizeof header), batch.records};
+    int r;
+
+    ASSERT(segment->end % JOURNAL_SECTOR_BYTES == 0);
+    ASSERT(segment->end + bytes <= segment->size);
+    batch_encode(&batch, header);
+    parts[2] = bytes_of(zeros, bytes - BATCH_HEADER_BYTES - batch.records.len);
+    r = os_pwritev(segment->file, parts, 3, segment->end);
+    if (r == 0 && self->options.sync)
+        r = os_fdatasync(segment->file);
+    if (r < 0)
+        return err_pass(r);
+    segment->end += bytes;
+    self->crc = batch.crc;
+    self->stopped = kind == BATCH_STOP;
+    return 0;
+}
+
+/* Seals the active segment and makes a free one active. */
+static int switch_segment(struct segment_log *self)
+{
+    struct log_batch nothing = {.first_lsn = self->next_lsn};
+    struct segment *next;
+    struct list *link;
+    uint64_t needed_lsn;
+    int r;
+
+    pthread_mutex_lock(&self->mutex);
+    link = list_pop_front(&self->free);
+    needed_lsn = self->needed_lsn;
+    if (link != NULL) {
+        next = container_of(link, struct segment, link);
+        self->free_count--;
+        self->free_bytes -= usable_bytes(self, next->size);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    if (link == NULL)
+        return err_raise(-ENOSPC);
+
+    if (self->active != NULL) {
+        r = write_batch(self, self->active, BATCH_SEAL, &nothing, needed_lsn);
+        if (r < 0) {
+            segment_free(next);
+            return err_pass(r);
+        }
+    }
+    /* Rule 2: nothing that is still needed is overwritten. */
+    ASSERT(next->number == 0 || next->next_lsn <= needed_lsn);
+    next->number = self->active != NULL ? self->active->number + 1 : 1;
+    next->end = 0;
+    pthread_mutex_lock(&self->mutex);
+    if (self->active != NULL) {
+        self->active->next_lsn = self->next_lsn;
+        list_push_back(&self->full, &self->active->link);
+        self->full_count++;
+    }
+    self->active = next;
+    pthread_mutex_unlock(&self->mutex);
+    return 0;
+}
+
+static int segment_log_append(struct log *log, const struct log_batch *batch)
+{
+    struct segment_log *self = of(log);
+    uint64_t bytes = batch_bytes(batch->records.len) + JOURNAL_SECTOR_BYTES; /* and a seal */
+    uint64_t needed_lsn;
+    int r;
+
+    ASSERT(self->fault == 0);
+    ASSERT(batch->first_lsn == self->next_lsn && batch->record_count > 0);
+    ASSERT(batch->records.len <= log->batch_bytes_max);
+    if (self->active == NULL || self->active->end + bytes > self->active->size) {
+        r = switch_segment(self);
+        if (r < 0)
+            goto out;
+    }
+    pthread_mutex_lock(&self->mutex);
+    needed_lsn = self->needed_lsn;
+    pthread_mutex_unlock(&self->mutex);
+    r = write_batch(self, self->active, BATCH_RECORDS, batch, needed_lsn);
+    if (r < 0)
+        goto out;
+    self->next_lsn += batch->record_count;
+    return 0;
+
+out:
+    self->fault = r; /* final: after a failed sync nobody knows what is on the disk */
+    return err_pass(r);
+}
+
+static void segment_log_release(struct log *log, uint64_t needed_lsn);
+static int segment_log_grow(struct log *log);
+
+static int segment_log_stop(struct log *log)
+{
+    struct segment_log *self = of(log);
+    struct log_batch nothing = {.first_lsn = self->next_lsn};
+    int r;
+
+    if (self->fault < 0)
+        return self->fault;
+    if (self->active == NULL || self->stopped)
+        return 0; /* there never was a record, or none since the last stop */
+    segment_log_release(log, self->next_lsn);
+    if (self->active->end + 2 * JOURNAL_SECTOR_BYTES > self->active->size) {
+        r = list_empty(&self->free) ? segment_log_grow(log) : 0;
+        if (r == 0)
+            r = switch_segment(self);
+        if (r < 0)
+            return err_pass(r);
+    }
+    r = write_batch(self, self->active, BATCH_STOP, &nothing, self->next_lsn);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* ---- room ---- */
+
+static void segment_log_release(struct log *log, uint64_t needed_lsn)
+{
+    struct segment_log *self = of(log);
+    struct list *link;
+
+    pthread_mutex_lock(&self->mutex);
+    ASSERT(needed_lsn >= self->needed_lsn);
+    self->needed_lsn = needed_lsn;
+    while ((link = list_first(&self->full)) != NULL) {
+        struct segment *segment = container_of(link, struct segment, link);
+
+        if (segment->next_lsn > needed_lsn)
+            break;
+        list_remove(link);
+        list_push_back(&self->free, link);
+        self->full_count--;
+        self->free_count++;
+        self->free_bytes += usable_bytes(self, segment->size);
+    }
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static uint64_t segment_log_room(struct log *log)
+{
+    struct segment_log *self = of(log);
+    uint64_t room;
+
+    pthread_mutex_lock(&self->mutex);
+    room = self->free_bytes;
+    pthread_mutex_unlock(&self->mutex);
+    return room; /* what is left of the active segment is the reserve for what is under way */
+}
+
+void segment_log_count(struct log *log, struct segment_log_counts *counts)
+{
+    struct segment_log *self = of(log);
+    unsigned half;
+    struct list *it;
+
+    pthread_mutex_lock(&self->mutex);
+    *counts = (struct segment_log_counts){
+        .in_use = self->full_count + (self->active != NULL),
+        .free = self->free_count,
+    };
+    half = counts->in_use / 2;
+    list_for_each (it, &self->full) {
+        if (half-- == 0)
+            break;
+        counts->oldest_half_lsn = container_of(it, struct segment, link)->next_lsn;
+    }
+    pthread_mutex_unlock(&self->mutex);
+}
+
+/* Blocks that hold zeros: a later write into them changes no metadata of the file system. */
+static int write_zeros(struct segment *segment, uint64_t size)
+{
+    uint8_t *zeros = mem_alloc_zero(ZERO_CHUNK_BYTES);
+    int r = os_fallocate(segment->file, 0, size);
+
+    for (uint64_t at = 0; at < size && r == 0; at += ZERO_CHUNK_BYTES) {
+        uint64_t len = size - at < ZERO_CHUNK_BYTES ? size - at : ZERO_CHUNK_BYTES;
+
+        r = os_pwrite(segment->file, zeros, len, at);
+    }
+    mem_free(zeros);
+    if (r == 0)
+        r = os_fdatasync(segment->file);
+    if (r < 0)
+        return err_pass(r);
+    segment->size = size;
+    return 0;
+}
+
+static int make_segment(struct segment_log *self, struct segment **out)
+{
+    struct segment *segment = mem_new(struct segment);
+    int r;
+
+    list_init(&segment->link);
+    segment->path = mem_format("%s/segment-%04u", self->dir, self->slot_next);
+    r = os_open(self->options.os, segment->path, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNCATE,
+                &segment->file);
+    if (r == 0)
+        r = write_zeros(segment, self->options.size_bytes);
+    if (r == 0)
+        r = os_sync_dir(self->options.os, self->dir);
+    if (r != 0) {
+        if (segment->file != NULL)
+            os_unlink(self->options.os, segment->path);
+        segment_free(segment);
+        return err_pass(r < 0 ? r : -ENOENT);
+    }
+    self->slot_next++;
+    *out = segment;
+    return 0;
+}
+
+static void add_free(struct segment_log *self, struct segment *segment)
+{
+    pthread_mutex_lock(&self->mutex);
+    list_push_back(&self->free, &segment->link);
+    self->free_count++;
+    self->free_bytes += usable_bytes(self, segment->size);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static int segment_log_grow(struct log *log)
+{
+    struct segment_log *self = of(log);
+    struct segment_log_counts counts;
+    struct segment *segment = NULL;
+    int r;
+
+    segment_log_count(log, &counts);
+    if (counts.in_use + counts.free >= self->options.count_max)
+        return -ENOSPC;
+    r = make_segment(self, &segment);
+    if (r < 0)
+        return err_pass(r);
+    add_free(self, segment);
+    return 0;
+}
+
+/* ---- opening ---- */
+
+/* Reads batches one after the other; the memory of one is used for the next. */
+struct cursor {
+    struct segment *segment;
+    uint64_t offset;
+    uint8_t *data; /* owned */
+    size_t cap;
+};
+
+static int read_at(struct cursor *at, size_t len, struct bytes *out)
+{
+    size_t got = 0;
+    int r;
+
+    if (at->cap < len) {
+        at->data = mem_realloc(at->data, len);
+        at->cap = len;
+    }
+    r = os_pread(at->segment->file, at->data, len, at->offset, &got);
+    if (r < 0)
+        return err_pass(r);
+    *out = bytes_of(at->data, got);
+    return 0;
+}
+
+/* The batch at the cursor, whatever it belongs to: 0, BATCH_NONE, BATCH_NEWER or a fault. */
+static int read_batch(struct cursor *at, struct batch *batch)
+{
+    struct bytes in;
+    uint64_t bytes;
+    int r = read_at(at, BATCH_HEADER_BYTES, &in);
+
+    if (r < 0)
+        return err_pass(r);
+    r = batch_parse_length(in, &bytes);
+    if (r != 0 || at->offset + bytes > at->segment->size)
+        return BATCH_NONE;
+    r = read_at(at, bytes, &in);
+    if (r < 0)
+        return err_pass(r);
+    return batch_parse(in, batch);
+}
+
+/* Whether any sector of the segment from `offset` on starts a batch of this journal that was written
+ * after the log's end as we know it. */
+static int find_later_batch(struct segment_log *self, struct segment *segment, uint64_t offset,
+                            uint64_t *found)
+{
+    struct cursor at = {.segment = segment, .offset = offset};
+    uint8_t *window = mem_alloc(SCAN_BYTES);
+    uint64_t newest = self->active != NULL ? self->active->number : 0;
+    struct batch batch;
+    size_t got = 0;
+    int r = 0;
+
+    *found = UINT64_MAX;
+    for (uint64_t base = offset; base < segment->size && *found == UINT64_MAX; base += SCAN_BYTES) {
+        r = os_pread(segment->file, window, SCAN_BYTES, base, &got);
+        if (r < 0)
+            break;
+        for (size_t i = 0; i + BATCH_HEADER_BYTES <= got; i += JOURNAL_SECTOR_BYTES) {
+            uint64_t bytes;
+
+            if (batch_parse_length(bytes_of(window + i, got - i), &bytes) != 0)
+                continue;
+            at.offset = base + i;
+            r = read_batch(&at, &batch);
+            if (r < 0)
+                goto out;
+            if (r != 0 || batch.journal_id != self->journal_id || batch.segment < newest ||
+                batch.first_lsn < self->next_lsn)
+                continue;
+            *found = at.offset;
+            break;
+        }
+    }
+    if (r > 0)
+        r = 0;
+
+out:
+    mem_free(window);
+    mem_free(at.data);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+static int note_segment(void *arg, const char *name)
+{
+    struct segment_log *self = arg;
+    unsigned slot;
+    char end;
+    struct segment *segment;
+    int r;
+
+    if (sscanf(name, "segment-%u%c", &slot, &end) != 1 || slot >= SLOTS_MAX)
+        return 0;
+    segment = mem_new(struct segment);
+    list_init(&segment->link);
+    segment->path = mem_format("%s/%s", self->dir, name);
+    r = os_open(self->options.os, segment->path, OS_READ | OS_WRITE, &segment->file);
+    if (r == 0)
+        r = os_file_size(segment->file, &segment->size);
+    if (r != 0) {
+        segment_free(segment);
+        return err_pass(r < 0 ? r : -ENOENT);
+    }
+    segment->size -= segment->size % JOURNAL_SECTOR_BYTES;
+    if (slot >= self->slot_next)
+        self->slot_next = slot + 1;
+    list_push_back(&self->free, &segment->link);
+    return 0;
+}
+
+/* Sorts the files: those that start with a batch into `found`, by number. */
+static int identify(struct segment_log *self, struct list *found, struct err_text *why)
+{
+    struct list *it;
+    struct list *tmp;
+
+    list_for_each_safe (it, tmp, &self->free) {
+        struct segment *segment = container_of(it, struct segment, link);
+        struct cursor at = {.segment = segment};
+        struct batch batch;
+        struct list *place;
+        int r = read_batch(&at, &batch);
+
+        mem_free(at.data);
+        if (r < 0)
+            return err_pass(r);
+        if (r == BATCH_NEWER) {
+            err_text_set(why, "%s was written by a newer version of Dormouse", segment->path);
+            return STORE_OPEN_NEWER;
+        }
+        if (r != 0)
+            continue;
+        if (self->journal_id == 0)
+            self->journal_id = batch.journal_id;
+        if (batch.journal_id != self->journal_id) {
+            err_text_set(why, "%s belongs to another data directory", segment->path);
+            return STORE_OPEN_DAMAGED;
+        }
+        segment->number = batch.segment;
+        segment->next_lsn = batch.first_lsn; /* for now: of its first record */
+        list_remove(it);
+        list_for_each (place, found) {
+            if (container_of(place, struct segment, link)->number > segment->number)
+                break;
+        }
+        list_insert_before(place, it);
+    }
+    return 0;
+}
+
+/* Of what was found, an unbroken row up to the newest is the log; older ones were being reused. */
+static void keep_last_row(struct segment_log *self, struct list *found)
+{
+    struct list *last = list_last(found);
+    struct list *it;
+
+    while (last != NULL && last->prev != found &&
+           container_of(last->prev, struct segment, link)->number + 1 ==
+               container_of(last, struct segment, link)->number)
+        last = last->prev;
+    while (last != NULL && (it = list_first(found)) != last) {
+        list_remove(it);
+        list_push_back(&self->free, it);
+    }
+}
+
+/* What is known while the row is walked. */
+struct walk {
+    uint64_t expected_lsn; /* 0: not yet known */
+    uint32_t crc;
+    bool crc_known;
+    bool sealed; /* the last batch was a seal */
+};
+
+static bool continues(const struct segment_log *self, const struct walk *walk,
+                      const struct segment *segment, const struct batch *batch)
+{
+    if (batch->journal_id != self->journal_id || batch->segment != segment->number)
+        return false;
+    if (walk->expected_lsn != 0 && batch->first_lsn != walk->expected_lsn)
+        return false;
+    return !walk->crc_known || batch->previous_crc == walk->crc;
+}
+
+/* Walks one segment to its end; *end is where the next batch would go. */
+static int walk_segment(struct segment_log *self, struct segment *segment, struct walk *walk,
+                        uint64_t from_lsn, log_batch_cb *cb, void *data)
+{
+    struct cursor at = {.segment = segment};
+    struct batch batch;
+    int r = 0;
+
+    walk->sealed = false;
+    while (!walk->sealed && r == 0) {
+        r = read_batch(&at, &batch);
+        if (r != 0 || !continues(self, walk, segment, &batch)) {
+            r = r < 0 ? err_pass(r) : 0;
+            break;
+        }
+        walk->expected_lsn = batch.first_lsn + batch.record_count;
+        walk->crc = batch.crc;
+        walk->crc_known = true;
+        walk->sealed = batch.kind == BATCH_SEAL;
+        self->stopped = batch.kind == BATCH_STOP;
+        if (batch.needed_lsn > self->needed_lsn)
+            self->needed_lsn = batch.needed_lsn;
+        at.offset += batch_bytes(batch.records.len);
+        if (cb != NULL && batch.record_count > 0 && walk->expected_lsn > from_lsn) {
+            struct log_batch content = {.first_lsn = batch.first_lsn,
+                                        .record_count = batch.record_count,
+                                        .records = batch.records};
+            r = cb(data, &content);
+        }
+    }
+    mem_free(at.data);
+    segment->end = at.offset;
+    segment->next_lsn = walk->expected_lsn;
+    return r;
+}
+
+static int damaged(struct segment_log *self, const struct segment *segment, uint64_t at,
+                   uint64_t later, struct err_text *why)
+{
+    err_text_set(why,
+                 "%s is damaged at offset %llu: record %llu and later ones were acknowledged, but "
+                 "do not check (a later batch stands at offset %llu)",
+                 segment->path, (unsigned long long)at, (unsigned long long)self->next_lsn,
+                 (unsigned long long)later);
+    return STORE_OPEN_DAMAGED;
+}
+
+/* The end of the log must really be one: nothing of this journal stands behind it, neither in the
+ * newest segment nor in a file whose beginning does not check. */
+static int check_end(struct segment_log *self, struct err_text *why)
+{
+    struct segment *active = self->active;
+    uint64_t later;
+    struct list *it;
+    int r = find_later_batch(self, active, active->end, &later);
+
+    if (r < 0)
+        return err_pass(r);
+    if (later != UINT64_MAX)
+        return damaged(self, active, active->end, later, why);
+    list_for_each (it, &self->free) {
+        struct segment *segment = container_of(it, struct segment, link);
+
+        if (segment->number != 0)
+            continue;
+        r = find_later_batch(self, segment, 0, &later);
+        if (r < 0)
+            return err_pass(r);
+        if (later != UINT64_MAX)
+            return damaged(self, segment, 0, later, why);
+    }
+    return 0;
+}
+
+static int walk_row(struct segment_log *self, struct list *found, struct err_text *why)
+{
+    struct list *last = list_last(found);
+    struct walk walk = {0};
+    uint64_t first_lsn = container_of(list_first(found), struct segment, link)->next_lsn;
+    struct list *it;
+    int r;
+
+    list_for_each (it, found) {
+        struct segment *segment = container_of(it, struct segment, link);
+
+        r = walk_segment(self, segment, &walk, 0, NULL, NULL);
+        if (r < 0)
+            return err_pass(r);
+        self->next_lsn = walk.expected_lsn;
+        if (it != last && !walk.sealed)
+            return damaged(self, segment, segment->end, 0, why);
+    }
+    self->crc = walk.crc;
+    if (self->needed_lsn < first_lsn) {
+        err_text_set(why, "%s: the segment with record %llu is missing", self->dir,
+                     (unsigned long long)self->needed_lsn);
+        return STORE_OPEN_DAMAGED;
+    }
+    list_remove(last);
+    self->active = container_of(last, struct segment, link);
+    list_for_each (it, found)
+        self->full_count++;
+    list_splice_back(&self->full, found);
+    return check_end(self, why);
+}
+
+/* The last batch may stand in the page cache only, left there by a sync that failed before the
+ * process died: write it once more, so that what recovery reads is what the disk has. */
+static int affirm_tail(struct segment_log *self)
+{
+    struct segment *active = self->active;
+    struct cursor at = {.segment = active};
+    struct batch batch;
+    struct bytes in;
+    uint64_t last = 0;
+    int r;
+
+    while (at.offset < active->end) {
+        r = read_batch(&at, &batch);
+        if (r != 0)
+            goto out;
+        last = at.offset;
+        at.offset += batch_bytes(batch.records.len);
+    }
+    at.offset = last;
+    r = read_at(&at, active->end - last, &in);
+    if (r == 0)
+        r = os_pwrite(active->file, in.data, in.len, last);
+    if (r == 0 && self->options.sync)
+        r = os_fdatasync(active->file);
+
+out:
+    mem_free(at.data);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* Files that were being made when the process died, or whose size does not suit, are made afresh. */
+static int finish_free(struct segment_log *self)
+{
+    struct list *it;
+
+    list_for_each (it, &self->free) {
+        struct segment *segment = container_of(it, struct segment, link);
+
+        if (segment->size < self->options.size_bytes) {
+            int r = write_zeros(segment, self->options.size_bytes);
+
+            if (r < 0)
+                return err_pass(r);
+        }
+        segment->number = 0;
+        self->free_count++;
+        self->free_bytes += usable_bytes(self, segment->size);
+    }
+    return 0;
+}
+
+static int open_all(struct segment_log *self, struct err_text *why)
+{
+    struct list found;
+    struct list *it;
+    int r;
+
+    list_init(&found);
+    r = os_list_dir(self->options.os, self->dir, note_segment, self);
+    if (r < 0)
+        return err_pass(r);
+    r = identify(self, &found, why);
+    if (r == 0) {
+        keep_last_row(self, &found);
+        if (!list_empty(&found))
+            r = walk_row(self, &found, why);
+    }
+    while ((it = list_pop_front(&found)) != NULL)
+        list_push_back(&self->free, it);
+    if (r == 0 && self->active != NULL)
+        r = affirm_tail(self);
+    if (r == 0)
+        r = finish_free(self);
+    if (r == 0 && self->active == NULL && self->free_count == 0)
+        r = segment_log_grow(&self->log);
+    return r < 0 ? err_pass(r) : r;
+}
+
+static int segment_log_read(struct log *log, uint64_t from_lsn, log_batch_cb *cb, void *data)
+{
+    struct segment_log *self = of(log);
+    struct walk walk = {0};
+    struct list *it;
+    int r;
+
+    list_for_each (it, &self->full) {
+        struct segment *segment = container_of(it, struct segment, link);
+
+        if (segment->next_lsn <= from_lsn)
+            continue;
+        r = walk_segment(self, segment, &walk, from_lsn, cb, data);
+        if (r != 0)
+            return r < 0 ? err_pass(r) : r;
+    }
+    if (self->active == NULL)
+        return 0;
+    r = walk_segment(self, self->active, &walk, from_lsn, cb, data);
+    return r < 0 ? err_pass(r) : r;
+}
+
+static void free_list(struct list *list)
+{
+    struct list *link;
+
+    while ((link = list_pop_front(list)) != NULL)
+        segment_free(container_of(link, struct segment, link));
+}
+
+static void segment_log_destroy(struct log *log)
+{
+    struct segment_log *self = of(log);
+
+    segment_free(self->active);
+    free_list(&self->full);
+    free_list(&self->free);
+    pthread_mutex_destroy(&self->mutex);
+    mem_free(self->dir);
+    mem_free(self);
+}
+
+static const struct log_ops segment_log_ops = {
+    .append = segment_log_append,
+    .read = segment_log_read,
+    .release = segment_log_release,
+    .room = segment_log_room,
+    .grow = segment_log_grow,
+    .stop = segment_log_stop,
+    .destroy = segment_log_destroy,
+};
+
+int segment_log_open(struct log **out, const struct segment_log_options *options,
+                     struct err_text *why)
+{
+    struct segment_log *self = mem_new(struct segment_log);
+    int r;
+
+    ASSERT(options->size_bytes % JOURNAL_SECTOR_BYTES == 0);
+    self->log.ops = &segment_log_ops;
+    self->options = *options;
+    self->dir = mem_strdup(options->dir);
+    self->next_lsn = 1;
+    self->needed_lsn = 1;
+    pthread_mutex_init(&self->mutex, NULL);
+    list_init(&self->free);
+    list_init(&self->full);
+    self->log.batch_bytes_max = options->size_bytes / 4;
+    if (self->log.batch_bytes_max > LIMIT_JOURNAL_BATCH_BYTES)
+        self->log.batch_bytes_max = LIMIT_JOURNAL_BATCH_BYTES;
+
+    r = open_all(self, why);
+    if (r != 0) {
+        segment_log_destroy(&self->log);
+        return r < 0 ? err_pass(r) : r;
+    }
+    while (self->journal_id == 0)
+        os_random(options->os, &self->journal_id, sizeof self->journal_id);
+    self->log.next_lsn = self->next_lsn;
+    self->log.needed_lsn = self->needed_lsn;
+    *out = &self->log;
+    return 0;
+}

@@ -1,0 +1,43 @@
+#pragma once
+
+/*
+ * Segment log
+ *
+ * The log as a folder of segments: files of one size, written once with zeros and then overwritten
+ * for ever, because overwriting is what makes fdatasync() cheap. Which segment a file is at the
+ * moment stands in its batches, not in its name; a file is used again, under a new number, when the
+ * last record in it is needed no more.
+ *
+ * Opening finds where the log ends. A batch that does not check is the torn tail if nothing comes
+ * after it; if a later batch of the same journal exists, acknowledged records are missing and the
+ * log is refused as damaged, with file and offset.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err_text;
+struct log;
+struct os;
+
+struct segment_log_options {
+    struct os *os;       /* borrowed */
+    const char *dir;     /* exists */
+    uint64_t size_bytes; /* of a segment */
+    unsigned count;      /* segments to have; more are made only when they all are in use */
+    unsigned count_max;  /* then no more room */
+    bool sync;
+};
+
+/* Results as enum store_open_result. One segment is there afterwards; grow() makes the others. */
+int segment_log_open(struct log **out, const struct segment_log_options *options,
+                     struct err_text *why);
+
+/* Numbers for operators and for the keeper. */
+struct segment_log_counts {
+    unsigned in_use; /* segments with records that are needed or being written */
+    unsigned free;
+    uint64_t oldest_half_lsn; /* releasing up to here empties half of the segments in use */
+};
+
+void segment_log_count(struct log *log, struct segment_log_counts *counts);
