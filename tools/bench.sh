@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run every measurement: the C ones that meson knows, then the ones in JavaScript. Each prints one
-# line per number.
+# Run every measurement: the C ones that meson knows and the ones in JavaScript, which print one
+# line per number, then Dormouse beside workerd under load.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,3 +12,4 @@ for script in tests/bench/*.bench.mjs; do
     [ -f "$script" ] || continue
     node "$script"
 done
+tests/bench/run.py "$@"

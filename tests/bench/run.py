@@ -1,0 +1,391 @@
+#!/usr/bin/env python3
+"""Measure Dormouse beside workerd: the same project, the same load, in turn, on this machine.
+
+    tests/bench/run.py             about five minutes
+    tests/bench/run.py --quick     about a minute; for a first look only
+    tests/bench/run.py -k insert   only rows whose name contains this
+
+Prints a Markdown table: for each row the median of three interleaved runs, processor time of the
+server per operation, and the ratio. DORMOUSE_BIN, WORKERD_BIN and LOAD_BIN name other programs.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BIN = os.path.join(ROOT, "node_modules/.bin")
+DORMOUSE = os.environ.get("DORMOUSE_BIN", os.path.join(ROOT, "build/dormouse"))
+WORKERD = os.environ.get("WORKERD_BIN", os.path.join(BIN, "workerd"))
+LOAD = os.environ.get("LOAD_BIN", os.path.join(ROOT, "build/tests/bench/load"))
+TICK = os.sysconf("SC_CLK_TCK")
+READY_SECONDS_MAX = 20
+# An idle object leaves memory after ten seconds on both.
+SLEEP_SECONDS = 13
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """One of the two, running the bench project on data of its own."""
+
+    def __init__(self, name):
+        self.name = name
+        self.home = tempfile.mkdtemp(prefix="dormouse-bench-")
+        self.project = os.path.join(self.home, "project")
+        shutil.copytree(
+            os.path.join(HERE, "project"), self.project, ignore=shutil.ignore_patterns(".*")
+        )
+        self.port = free_port()
+        self.environment = dict(
+            os.environ, PATH=BIN + ":" + os.environ["PATH"], WORKERD_ESBUILD=os.path.join(BIN, "esbuild")
+        )
+        self.process = None
+
+    def command(self):
+        if self.name == "workerd":
+            config = os.path.join(self.project, "wrangler.jsonc")
+            return [WORKERD, "serve", config, "--socket-addr", "http=127.0.0.1:%d" % self.port]
+        data = os.path.join(self.home, "data")
+        return [DORMOUSE, "serve", self.project, "--port", str(self.port), "--data", data]
+
+    def start(self):
+        log = open(os.path.join(self.home, "log"), "wb")
+        self.process = subprocess.Popen(
+            self.command(), stdout=log, stderr=log, cwd=self.project, env=self.environment
+        )
+        end = time.monotonic() + READY_SECONDS_MAX
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
+                return self
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.02)
+        sys.exit("%s did not start; see %s/log" % (self.name, self.home))
+
+    def cpu_seconds(self):
+        """Of all its threads, children included."""
+        with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return sum(int(field) for field in fields[11:15]) / TICK
+
+    def rss_kb(self):
+        with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1])
+        return 0
+
+    def end(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def load(mode, server, path, **options):
+    command = [LOAD, mode, "--port", str(server.port), "--path", path]
+    for name, value in options.items():
+        command += ["--" + name, str(value)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not done.stdout:
+        raise RuntimeError("%s on %s: %s" % (" ".join(command[1:]), server.name, done.stderr.strip()))
+    return json.loads(done.stdout)
+
+
+class Row:
+    """A workload that is measured by its rate."""
+
+    def __init__(self, name, mode, path, unit="ops/s", **options):
+        self.name = name
+        self.mode = mode
+        self.path = path
+        self.unit = unit
+        self.options = options
+
+    def prepare(self, server, touched):
+        """Objects are made before they are measured."""
+        objects = self.options.get("objects", 1)
+        if self.mode != "http" or (self.path, objects) in touched:
+            return
+        touched.add((self.path, objects))
+        done = 0
+        while done < objects:
+            done += load(self.mode, server, self.path, objects=objects, connections=16, seconds=1)["operations"]
+
+    def measure(self, server, settings):
+        before = server.cpu_seconds()
+        result = load(
+            self.mode, server, self.path, seconds=settings.seconds, warmup=settings.warmup, **self.options
+        )
+        cpu = server.cpu_seconds() - before
+        share = settings.seconds / (settings.seconds + settings.warmup)
+        operations = max(1, result["operations"])
+        return {
+            "rate": result["per_second"],
+            "p50": result["p50_ms"],
+            "p99": result["p99_ms"],
+            "cpu": cpu * share / operations * 1e6,
+            "rss": server.rss_kb() / 1024,
+            "errors": result["errors"],
+            "own_cpu": result["own_cpu_seconds"] / (settings.seconds + settings.warmup),
+        }
+
+
+def rows():
+    found = [
+        Row("Worker alone, 1 connection", "http", "/worker", connections=1),
+        Row("Worker alone, 64 connections", "http", "/worker", connections=64),
+        Row("Worker → object fetch, 1 object, 1 connection", "http", "/object/{n}", connections=1),
+        Row("Worker → object fetch, 1 object, 64 connections", "http", "/object/{n}", connections=64),
+        Row("Worker → object fetch, 1,000 objects, 64 connections", "http", "/object/{n}", connections=64, objects=1000),
+    ]
+    for objects in (1, 1000):
+        for connections in (1, 16, 64, 256):
+            name = "durable insert, %s, %d connection%s" % (
+                "1 object" if objects == 1 else "1,000 objects", connections, "" if connections == 1 else "s",
+            )
+            found.append(Row(name, "http", "/insert/{n}", connections=connections, objects=objects))
+    found += [
+        Row("WebSocket echo, 1 object, 1 socket", "echo", "/echo/one", connections=1),
+        Row("WebSocket echo, 1 object, 64 sockets", "echo", "/echo/many", connections=64),
+        Row("WebSocket echo, 64 objects, 64 sockets", "echo", "/echo/{n}", connections=64, objects=64),
+        Row("broadcast to 1,000 sockets", "broadcast", "/room/large", unit="deliveries/s", connections=1000),
+    ]
+    return found
+
+
+def measure_rows(chosen, names, settings):
+    """{row: {server: [measurement]}}; the servers take turns."""
+    servers = [Server(name).start() for name in names]
+    results = {}
+    touched = {server.name: set() for server in servers}
+    try:
+        for row in chosen:
+            results[row] = {name: [] for name in names}
+            for server in servers:
+                row.prepare(server, touched[server.name])
+            for _ in range(settings.runs):
+                for server in servers:
+                    results[row][server.name].append(row.measure(server, settings))
+            print("  " + row.name, file=sys.stderr, flush=True)
+    finally:
+        for server in servers:
+            server.end()
+    return results
+
+
+class Holder:
+    """Sockets that are open and silent."""
+
+    def __init__(self, server, sockets, objects):
+        self.server = server
+        self.before = server.rss_kb()
+        self.sockets = sockets
+        self.process = subprocess.Popen(
+            [LOAD, "idle", "--port", str(server.port), "--path", "/idle/{n}",
+             "--connections", str(sockets), "--objects", str(objects)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+
+    def opened(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("%s: %s" % (self.server.name, self.process.stderr.read().strip()))
+        return self.kb_each()
+
+    def kb_each(self):
+        return (self.server.rss_kb() - self.before) / self.sockets
+
+    def end(self):
+        self.process.communicate()
+
+
+def measure_memory(names, sockets, objects):
+    """{server: (KB per open socket, KB per sleeping socket)}"""
+    servers = [Server(name).start() for name in names]
+    found = {}
+    try:
+        for server in servers:
+            load("http", server, "/object/warm", seconds=0.5)
+        holders = [Holder(server, sockets, objects) for server in servers]
+        opened = [holder.opened() for holder in holders]
+        time.sleep(SLEEP_SECONDS)
+        for holder, kb in zip(holders, opened):
+            found[holder.server.name] = (kb, holder.kb_each())
+            holder.end()
+    finally:
+        for server in servers:
+            server.end()
+    return found
+
+
+def measure_start(names, runs):
+    found = {name: [] for name in names}
+    for _ in range(runs):
+        for name in names:
+            server = Server(name)
+            done = subprocess.run(
+                [LOAD, "start", "--port", str(server.port), "--path", "/object/first", "--"] + server.command(),
+                capture_output=True, text=True, check=False, env=server.environment, cwd=server.project,
+            )
+            if done.returncode != 0:
+                raise RuntimeError(name + ": " + done.stderr.strip())
+            found[name].append(json.loads(done.stdout)["milliseconds"])
+            server.end()
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def sync_rate(fresh):
+    """Writes of 4 KiB with fdatasync, each second; over what is written already, or beyond it."""
+    block = os.urandom(4096)
+    with tempfile.NamedTemporaryFile(prefix="dormouse-bench-") as file:
+        fd = file.fileno()
+        if not fresh:
+            os.pwrite(fd, bytes(4096 * 4096), 0)
+            os.fsync(fd)
+        start = time.monotonic()
+        count = 0
+        while time.monotonic() - start < 1:
+            os.pwrite(fd, block, 4096 * (count if fresh else count % 4096))
+            os.fdatasync(fd)
+            count += 1
+        return count / (time.monotonic() - start)
+
+
+def machine():
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+        for line in cpuinfo:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    filesystem = subprocess.run(
+        ["stat", "-f", "-c", "%T", tempfile.gettempdir()], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return "%d cores of %s, %.0f GB, Linux %s, %s" % (os.cpu_count(), model, memory, platform.release(), filesystem)
+
+
+def version(name):
+    program = WORKERD if name == "workerd" else DORMOUSE
+    arguments = ["--version"] if name == "workerd" else ["version"]
+    done = subprocess.run([program] + arguments, capture_output=True, text=True, check=False)
+    words = (done.stdout or name).strip().splitlines()[0]
+    return words if words.startswith(name) else name + " " + words
+
+
+def median(measurements, key):
+    return statistics.median(measurement[key] for measurement in measurements)
+
+
+def cell(measurements):
+    errors = sum(measurement["errors"] for measurement in measurements)
+    return "%s | %.2f / %.2f | %.1f" % (
+        "{:,.0f}".format(median(measurements, "rate")) + (" (%d errors)" % errors if errors else ""),
+        median(measurements, "p50"), median(measurements, "p99"), median(measurements, "cpu"),
+    )
+
+
+def ratio(ours, theirs):
+    return "%.2f" % (ours / theirs) if theirs > 0 else "–"
+
+
+def print_rates(results, names):
+    head = ["workload", "unit"]
+    for name in names:
+        head += [name, "p50 / p99 ms", "CPU µs/op"]
+    if len(names) == 2:
+        head += ["rate ×", "CPU ×"]
+    print("| " + " | ".join(head) + " |")
+    print("|---|---" + "|---:" * (len(head) - 2) + "|")
+    for row, measured in results.items():
+        line = [row.name, row.unit] + [cell(measured[name]) for name in names]
+        if len(names) == 2:
+            ours, theirs = measured[names[0]], measured[names[1]]
+            line += [
+                ratio(median(ours, "rate"), median(theirs, "rate")),
+                ratio(median(ours, "cpu"), median(theirs, "cpu")),
+            ]
+        print("| " + " | ".join(line) + " |")
+
+
+def print_sizes(lines, names):
+    print("| size and start | " + " | ".join(names) + (" | × |" if len(names) == 2 else " |"))
+    print("|---" + "|---:" * (len(names) + (len(names) == 2)) + "|")
+    for title, values, unit in lines:
+        line = [title] + ["%.1f %s" % (values[name], unit) for name in names]
+        if len(names) == 2:
+            line.append(ratio(values[names[0]], values[names[1]]))
+        print("| " + " | ".join(line) + " |")
+
+
+def measure_sizes(names, settings, wanted):
+    lines = []
+    if wanted("start"):
+        lines.append(("start to the first answer of an object", measure_start(names, settings.runs + 2), "ms"))
+    if wanted("memory"):
+        for title, sockets, objects in (
+            ("%d sockets on 1 object" % settings.sockets, settings.sockets, 1),
+            ("1,000 sockets, one object each", 1000, 1000),
+        ):
+            memory = measure_memory(names, sockets, objects)
+            lines.append((title + ": memory each, open", {n: m[0] for n, m in memory.items()}, "KB"))
+            lines.append((title + ": memory each, asleep", {n: m[1] for n, m in memory.items()}, "KB"))
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("-k", metavar="TEXT", default="", help="only rows whose name contains this")
+    parser.add_argument("--only", choices=["dormouse", "workerd"], help="one of the two")
+    parser.add_argument("--runs", type=int)
+    settings = parser.parse_args()
+    settings.runs = settings.runs or (1 if settings.quick else 3)
+    settings.seconds = 0.6 if settings.quick else 1.5
+    settings.warmup = 0.2 if settings.quick else 0.3
+    settings.sockets = 2000 if settings.quick else 4000
+
+    names = [settings.only] if settings.only else ["dormouse", "workerd"]
+    for name, program in (("dormouse", DORMOUSE), ("workerd", WORKERD), ("load", LOAD)):
+        if (name in names or name == "load") and not os.path.exists(program):
+            sys.exit("there is no %s; build it first" % program)
+
+    def wanted(name):
+        return settings.k.lower() in name.lower()
+
+    print("%s\n\n%s. A raw 4 KiB write with fdatasync: %s/s over written blocks, %s/s into fresh ones.\n"
+          "Both acknowledge a write only once it is on disk (fdatasync or fsync). Median of %d runs of %.1f s.\n" % (
+              ", ".join(version(name) for name in names), machine(),
+              "{:,.0f}".format(sync_rate(False)), "{:,.0f}".format(sync_rate(True)),
+              settings.runs, settings.seconds))
+    chosen = [row for row in rows() if wanted(row.name)]
+    if chosen:
+        results = measure_rows(chosen, names, settings)
+        print_rates(results, names)
+        busiest = max(median(m, "own_cpu") for by_name in results.values() for m in by_name.values())
+        print("\nThe load generator used at most %.0f %% of one core.\n" % (busiest * 100))
+    sizes = measure_sizes(names, settings, wanted)
+    if sizes:
+        print_sizes(sizes, names)
+
+
+if __name__ == "__main__":
+    main()
