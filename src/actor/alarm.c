@@ -170,13 +170,15 @@ static void replied(struct event *event, struct event_result *result)
 {
     struct alarm_run *run = event->reply_data;
     const struct failure *failure = result->failure;
+    bool undone =
+        failure != NULL && (run->verdict == VERDICT_NONE || (failure->flags & FAILURE_RESET) != 0);
 
     shard_timer_clear(run->shard, &run->limit);
-    if (run->shard->draining && run->verdict == VERDICT_NONE)
+    if (undone && run->shard->draining)
         run_free(run); /* the index still has it: it is due again at the next start */
-    else if (shard_class(run->shard, run->ns) == NULL)
+    else if (undone && shard_class(run->shard, run->ns) == NULL)
         settle_again(run, false);
-    else if (failure != NULL && (run->verdict == VERDICT_NONE || failure->flags & FAILURE_RESET))
+    else if (undone)
         decide_after_reset(run, failure);
     else if (run->verdict == VERDICT_AGAIN)
         settle_again(run, counts(failure));

@@ -152,7 +152,7 @@ static void load(struct object *object)
     struct failure *failure = NULL;
 
     life->class = class;
-    life->stale_since_ms = 0;
+    life->stale = false;
     turn_begin(life, NULL);
     life->instance = class->ops->construct(class, object, &failure);
     if (life->instance != NULL) {
@@ -289,7 +289,7 @@ void object_bury(struct object *object)
 /* Its class was replaced: it goes as soon as nothing is in flight. */
 static bool stale_may_leave(const struct life *life)
 {
-    return life->stale_since_ms != 0 && list_empty(&life->flight) && list_empty(&life->sections);
+    return life->stale && list_empty(&life->flight) && list_empty(&life->sections);
 }
 
 static bool runnable(const struct life *life)

@@ -91,8 +91,8 @@ struct life {
     struct list rest_link;
     struct list touched_link;
     int64_t quiet_since_ms;
-    bool resting_held;      /* in shard->held rather than in shard->idle */
-    int64_t stale_since_ms; /* when its class was replaced; 0: it was not */
+    bool resting_held; /* in shard->held rather than in shard->idle */
+    bool stale;        /* its class was replaced */
     struct shard_timer event_timer;
 };
 

@@ -303,8 +303,7 @@ static void make_stale(struct life *life, void *arg)
     if (life->object->ns != arg || life->class == NULL ||
         life->class == shard_class(shard, life->object->ns))
         return;
-    if (life->stale_since_ms == 0)
-        life->stale_since_ms = shard_monotonic_ms(shard);
+    life->stale = true;
     life_review(life);
 }
 

@@ -1,3 +1,5 @@
+#include <errno.h>
+
 #include "actor/alarm.h"
 #include "actor/commit.h"
 #include "actor/failure.h"
@@ -86,6 +88,7 @@ static void commit_failed(struct life *life, int r, const struct err_text *why)
 
     object_abort(life->object, failure);
     failure_unref(failure);
+    output_gate_settle(life->output, 0, -EIO);
 }
 
 static void commit(struct life *life)
