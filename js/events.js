@@ -331,7 +331,10 @@ for (const constructor of [
   TailEvent,
 ])
   exposeClass(constructor);
-exposeClass(class TraceEvent extends TailEvent {});
+
+/* The older name; an alias with a prototype of its own. */
+class TraceEvent extends TailEvent {}
+exposeClass(TraceEvent);
 
 /* -- targets ------------------------------------------------------------------------------------ */
 

@@ -24,6 +24,7 @@ const DEFAULTS = {
 const IDENTIFIER = /^[a-zA-Z_][a-zA-Z_0-9]*$/;
 const LINE_WIDTH_MIN = 16;
 const GROUP_FROM = 6;
+const CHARACTER_HEIGHT = 2.5; /* about so many columns are as high as a line */
 const CUSTOM = Symbol.for("nodejs.util.inspect.custom");
 
 const getSize = {
@@ -204,7 +205,9 @@ function formatMapItems(ctx, entries, level) {
   return output;
 }
 
-function functionBase(value, name, tag) {
+const FUNCTION_KINDS = new Set(["AsyncFunction", "GeneratorFunction", "AsyncGeneratorFunction"]);
+
+function functionBase(value, name) {
   const source = Function.prototype.toString.call(value);
   if (source.startsWith("class") && source.endsWith("}")) {
     const own = Object.hasOwn(value, "name") && value.name !== "" ? value.name : "(anonymous)";
@@ -217,7 +220,8 @@ function functionBase(value, name, tag) {
     }
     return `${base}]`;
   }
-  const kind = { AsyncFunction: "AsyncFunction", GeneratorFunction: "GeneratorFunction", AsyncGeneratorFunction: "AsyncGeneratorFunction" }[tag] ?? "Function";
+  const tag = value[Symbol.toStringTag];
+  const kind = FUNCTION_KINDS.has(tag) ? tag : "Function";
   let base = `[${kind}`;
   if (name === null) base += " (null prototype)";
   base += value.name === "" || typeof value.name !== "string" ? " (anonymous)" : `: ${value.name}`;
@@ -303,6 +307,7 @@ function describe(ctx, value, name, tag, keys) {
     return {
       braces: [`${prefix(name, tag, "Set", `(${size})`)}{`, "}"],
       items: (level) => formatSetItems(ctx, Set.prototype.values.call(value), level),
+      empty: size === 0,
     };
   }
   if (isMap(value)) {
@@ -310,6 +315,7 @@ function describe(ctx, value, name, tag, keys) {
     return {
       braces: [`${prefix(name, tag, "Map", `(${size})`)}{`, "}"],
       items: (level) => formatMapItems(ctx, Map.prototype.entries.call(value), level),
+      empty: size === 0,
     };
   }
   if (ArrayBuffer.isView(value) && !(value instanceof DataView))
@@ -325,7 +331,7 @@ function describe(ctx, value, name, tag, keys) {
 }
 
 function describePlain(ctx, value, name, tag, keys) {
-  if (typeof value === "function") return { base: functionBase(value, name, tag), braces: ["{", "}"] };
+  if (typeof value === "function") return { base: functionBase(value, name), braces: ["{", "}"] };
   if (isNativeError(value)) return { base: formatErrorValue(ctx, value, keys), braces: ["{", "}"] };
   if (isRegExp(value)) return { base: RegExp.prototype.toString.call(value), braces: ["{", "}"] };
   if (isDate(value)) {
@@ -454,9 +460,9 @@ function groupElements(ctx, output, value) {
   }
   const actual = widest + separator;
   if (actual * 3 + ctx.indentation >= ctx.breakLength || !(total / actual > 5 || widest <= 6)) return output;
-  const bias = Math.sqrt(actual - total / output.length);
+  const biased = Math.max(actual - 3 - Math.sqrt(actual - total / output.length), 1);
   const columns = Math.min(
-    Math.round(Math.sqrt(2.5 * Math.max(bias - 3 + 1, 1) * count) / Math.max(bias - 3 + 1, 1)),
+    Math.round(Math.sqrt(CHARACTER_HEIGHT * biased * count) / biased),
     Math.floor((ctx.breakLength - ctx.indentation) / actual),
     ctx.compact * 4,
     15,

@@ -87,7 +87,7 @@ function setRawLimit() {
 }
 
 function dress(error, header) {
-  const raw = error.stack;
+  const raw = error.stack ?? "";
   if (typeof raw !== "string") return;
   Object.defineProperty(error, "stack", {
     value: prepare(error, header, raw),
@@ -193,6 +193,7 @@ if (globalThis.SuppressedError === undefined) {
       Object.defineProperty(this, "suppressed", { value: suppressed, ...hidden });
     }
   }
+  Object.defineProperty(SuppressedError, "name", { value: "SuppressedError", configurable: true });
   Object.defineProperty(SuppressedError.prototype, "name", { value: "SuppressedError", writable: true, configurable: true });
   Object.defineProperty(SuppressedError.prototype, "message", { value: "", writable: true, configurable: true });
   Object.defineProperty(globalThis, "SuppressedError", { value: SuppressedError, writable: true, configurable: true });
@@ -202,7 +203,7 @@ const hiddenMethod = (value) => ({ value, writable: true, enumerable: false, con
 
 Object.defineProperties(WrappedError, {
   captureStackTrace: hiddenMethod(function captureStackTrace(object) {
-    const raw = new NativeError().stack;
+    const raw = new NativeError().stack ?? "";
     Object.defineProperty(object, "stack", hiddenMethod(prepare(object, headerOf(object), raw)));
   }),
   isError: hiddenMethod(NativeError.isError),
