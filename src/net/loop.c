@@ -56,12 +56,8 @@ static void on_prepare(uv_prepare_t *prepare)
     } while (has_work(loop) && ++rounds < LIMIT_LOOP_TASK_ROUNDS);
 
     stream_bury(loop);
-    if (has_work(loop) != (uv_is_active((uv_handle_t *)&loop->spin) != 0)) {
-        if (has_work(loop))
-            uv_idle_start(&loop->spin, on_idle);
-        else
-            uv_idle_stop(&loop->spin);
-    }
+    if (!has_work(loop))
+        uv_idle_stop(&loop->spin);
 }
 
 int loop_create(struct loop **out)
@@ -135,12 +131,18 @@ uint64_t loop_now_ms(const struct loop *loop)
     return uv_now(&loop->uv);
 }
 
+void loop_stay_awake(struct loop *loop)
+{
+    uv_idle_start(&loop->spin, on_idle);
+}
+
 void loop_defer(struct loop *loop, struct loop_task *task)
 {
     if (task->queued)
         return;
     task->queued = true;
     list_push_back(&loop->tasks, &task->link);
+    loop_stay_awake(loop);
 }
 
 void loop_task_cancel(struct loop_task *task)

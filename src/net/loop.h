@@ -40,7 +40,7 @@ struct loop_hook {
 struct loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
-    uv_idle_t spin;      /* active while there is more to do than one turn should: no sleep */
+    uv_idle_t spin;      /* active while something waits for the end of a turn: no sleep */
     uv_timer_t clock;    /* fires at the earliest timer */
     struct heap timers;  /* struct timer, by deadline */
     struct list hooks;   /* struct loop_hook */
@@ -77,6 +77,9 @@ uint64_t loop_now_ms(const struct loop *loop);
  * deferred by a task runs in the same turn. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 void loop_task_cancel(struct loop_task *task);
+
+/* For stream.c: there are bytes to flush, so another turn must come. */
+void loop_stay_awake(struct loop *loop);
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook);
 void loop_hook_remove(struct loop_hook *hook);

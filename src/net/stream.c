@@ -114,8 +114,10 @@ static void drop_chunks(struct list *chunks)
 /* Have the loop flush the stream, or report its fault, before it sleeps. */
 static void mark_unsent(struct stream *stream)
 {
-    if (!stream->blocked && list_empty(&stream->unsent))
-        list_push_back(&stream->loop->unsent, &stream->unsent);
+    if (stream->blocked || !list_empty(&stream->unsent))
+        return;
+    list_push_back(&stream->loop->unsent, &stream->unsent);
+    loop_stay_awake(stream->loop);
 }
 
 static void fail(struct stream *stream, int fault)
@@ -477,7 +479,7 @@ static void release(struct stream *stream)
     if (stream->polled)
         uv_close((uv_handle_t *)&stream->poll, on_closed);
     else
-        list_push_back(&loop->graves, &stream->link);
+        list_push_back(&loop->graves, &stream->link); /* freed when this turn ends */
 }
 
 void stream_bury(struct loop *loop)
