@@ -10,6 +10,7 @@ out; one that ends without saying how many tests it ran counts as one failure.
 """
 
 import glob
+import json
 import os
 import re
 import shutil
@@ -150,6 +151,22 @@ def junit_result(path):
     return result
 
 
+def broken_programs(path):
+    """Test programs that did not get to their end: out of time, or ended by a signal."""
+    result = Result()
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            entry = json.loads(line)
+            how = entry["result"]
+            if how == "ERROR" and entry.get("returncode", 0) > 0:
+                continue  # it said itself which tests failed
+            if how in ("TIMEOUT", "INTERRUPT", "ERROR"):
+                result.add(Result(0, 1, ["%s: %s" % (entry["name"], how.lower())]))
+                said = entry.get("stdout", "").splitlines() + entry.get("stderr", "").splitlines()
+                result.notes += ["    " + line for line in said[-SAID_LINES_MAX // 4 :]]
+    return result
+
+
 def meson_suites(folder, suites):
     """A suite made of tests that meson knows."""
 
@@ -157,16 +174,18 @@ def meson_suites(folder, suites):
         broken = build(suite, folder)
         if broken:
             return broken
-        log = os.path.join(ROOT, folder, "meson-logs", "testlog.junit.xml")
-        if os.path.exists(log):
-            os.unlink(log)
+        log = os.path.join(ROOT, folder, "meson-logs", "testlog")
+        for kind in (".junit.xml", ".json"):
+            if os.path.exists(log + kind):
+                os.unlink(log + kind)
         command = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs"]
         for name in suites:
             command += ["--suite", name]
         status = suite.command(command)
-        if status is None or not os.path.exists(log):
+        if status is None or not os.path.exists(log + ".junit.xml"):
             return Result(0, 1, [status_note("meson test", status)])
-        result = junit_result(log)
+        result = junit_result(log + ".junit.xml")
+        result.add(broken_programs(log + ".json"))
         if status != 0 and result.failed == 0:
             result.add(Result(0, 1, [status_note("meson test", status)]))
         return result
