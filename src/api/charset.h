@@ -35,6 +35,6 @@ enum charset_decode_result {
     CHARSET_MALFORMED = 1, /* only if `fatal`; the decoder is as new */
 };
 
-/* Appends UTF-16 units in the machine's order to `out`. `flush` ends the text: what is incomplete is
- * malformed, and the decoder is as new. */
+/* Appends UTF-16 units in the machine's order to `out`. `flush` ends the text: what is incomplete
+ * is malformed, and the decoder is as new. */
 int charset_decode(struct charset_decoder *decoder, struct bytes data, bool flush, struct buf *out);

@@ -488,7 +488,7 @@ static int parse_opaque(struct url *url, struct bytes input)
     return 0;
 }
 
-/* scheme start state, scheme state: the length of a scheme, without its colon; 0 if there is none */
+/* scheme start state, scheme state: the length of a scheme without its colon, 0 if there is none */
 static size_t scheme_len(struct bytes input)
 {
     size_t i = 0;

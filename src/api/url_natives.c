@@ -1,6 +1,6 @@
 /*
- * Natives of URL, URLPattern and node:url. A URL is its text to JavaScript, which cuts the parts out
- * of it; here it is parsed, resolved and changed.
+ * Natives of URL, URLPattern and node:url. A URL is its text to JavaScript, which cuts the parts
+ * out of it; here it is parsed, resolved and changed.
  */
 
 #include "api/pure.h"

@@ -128,7 +128,7 @@ JSValueRef js_throw_type_error(struct js_call *call, const char *format, ...)
 JSValueRef js_throw_range_error(struct js_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* An Error with that `name`, for classes that only js/ has. */
+/* An Error with that `name`. */
 JSValueRef js_throw_named(struct js_call *call, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -137,5 +137,4 @@ JSValueRef js_throw_fault(struct js_call *call, int fault);
 
 /* What an inner call threw, once more. */
 JSValueRef js_rethrow(struct js_call *call, const struct js_error *error);
-
 JSValueRef js_throw_arity(struct js_call *call, const char *name, unsigned needed);

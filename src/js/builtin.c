@@ -11,8 +11,8 @@ JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *buil
     JSValueRef function;
     JSValueRef hooks;
 
-    function = js_realm_evaluate_static(realm, bytes_of(builtin->text, builtin->len), builtin->file,
-                                        err);
+    function =
+        js_realm_evaluate_static(realm, bytes_of(builtin->text, builtin->len), builtin->file, err);
     if (function == NULL)
         return NULL;
     hooks = js_call(realm, js_as_object(realm, function), NULL, 2, argv, err);

@@ -21,7 +21,7 @@ struct js_builtin {
 };
 
 extern const struct js_builtin js_builtin_js;     /* js/main.js: the platform's API */
-extern const struct js_builtin js_builtin_config; /* js/config_main.js: reads a project's settings */
+extern const struct js_builtin js_builtin_config; /* js/config_main.js: reads project settings */
 
 /* Run it in a realm that has not run anything else. `options` may be NULL. Returns what it exports,
  * an object, or NULL; then `err` says why. */

@@ -97,7 +97,8 @@ static bool time_is_up(JSContextRef ctx, void *context)
     struct js_engine *engine = context;
 
     (void)ctx;
-    if (!engine->stop_asked && engine->limit_ask != NULL && !engine->limit_ask(engine, engine->limit_data))
+    if (!engine->stop_asked && engine->limit_ask != NULL &&
+        !engine->limit_ask(engine, engine->limit_data))
         return false;
     engine->stops++;
     engine->stop_pending = true;

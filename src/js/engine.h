@@ -49,8 +49,9 @@ typedef bool js_limit_fn(struct js_engine *engine, void *data);
 void js_engine_set_limit(struct js_engine *engine, double seconds, js_limit_fn *ask, void *data);
 void js_engine_clear_limit(struct js_engine *engine);
 
-/* End the script that is running, as if its time were up: it goes on to its next loop or call and not
- * beyond, so whoever asks returns to a loop of ours in js/. The microtasks of this entry are dropped. */
+/* End the script that is running, as if its time were up: it goes on to its next loop or call and
+ * not beyond, so whoever asks returns to a loop of ours in js/. The microtasks of this entry are
+ * dropped. */
 void js_engine_stop(struct js_engine *engine);
 
 /* How many scripts were ended so far. */

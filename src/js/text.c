@@ -7,8 +7,8 @@
 
 /*
  * The engine's own JSStringGetUTF8CString() takes 4 ns a byte and gives up at half a surrogate
- * pair; asking for the UTF-16 units, which it makes by widening, and narrowing them here is several times
- * faster from some twenty characters on.
+ * pair. Asking for the UTF-16 units, which it makes by widening, and narrowing them here is faster
+ * from the first character on, and ten times so for a thousand.
  */
 
 void js_text_init(struct js_text *text, JSStringRef string)

@@ -255,6 +255,42 @@ TEST(a_runaway_microtask_is_stopped_and_the_next_entry_is_unharmed)
     close_realm();
 }
 
+static JSValueRef stop(struct js_call *call)
+{
+    js_engine_stop(call->realm->engine);
+    return call->realm->undefined;
+}
+
+/* clang-format off */
+#define STOP_NATIVES(X) \
+    X("stop", stop, 0)
+/* clang-format on */
+
+JS_NATIVES(stop_natives, STOP_NATIVES)
+
+TEST(a_script_is_stopped_on_request_without_a_limit_and_with_one)
+{
+    struct js_error err = {0};
+    unsigned i;
+
+    open_realm();
+    js_natives_install(realm, JSContextGetGlobalObject(realm->ctx), stop_natives, 1);
+    for (i = 0; i < 4; i++) {
+        if (i == 2)
+            js_engine_set_limit(engine, 10, NULL, NULL);
+        js_enter(realm, &err);
+        CHECK(run_in(realm,
+                     "globalThis.after = 0; Promise.resolve().then(() => after = 1);"
+                     "try { stop(); for (;;) {} } catch { after = 2 } finally { after = 3 }",
+                     &err) == NULL);
+        CHECK(err.stopped);
+        CHECK(!js_leave(realm));
+        CHECK(number_of("after") == 0);
+    }
+    js_error_fini(&err);
+    close_realm();
+}
+
 static unsigned asked;
 
 static bool grant_twice(struct js_engine *which, void *data)

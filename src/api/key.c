@@ -1,0 +1,142 @@
+#include "api/key.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+#include <string.h>
+
+#include "api/key_parts.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/mem.h"
+
+enum {
+    RSA_BITS_MIN = 256,
+    RSA_BITS_MAX = 16384,
+};
+
+static const struct {
+    const char *name;
+    const char *group;
+    size_t len;
+} curves[] = {
+    [KEY_NO_CURVE] = {"", "", 0},
+    [KEY_P256] = {"P-256", "prime256v1", 32},
+    [KEY_P384] = {"P-384", "secp384r1", 48},
+    [KEY_P521] = {"P-521", "secp521r1", 66},
+};
+
+const char *key_curve_name(enum key_curve curve)
+{
+    return curves[curve].name;
+}
+
+const char *key_curve_group(enum key_curve curve)
+{
+    return curves[curve].group;
+}
+
+size_t key_curve_len(enum key_curve curve)
+{
+    return curves[curve].len;
+}
+
+struct key *key_make(EVP_PKEY *pkey, enum key_type type, enum key_curve curve, bool private)
+{
+    struct key *key = mem_new(struct key);
+
+    ASSERT(pkey != NULL);
+    ASSERT((type == KEY_EC) == (curve != KEY_NO_CURVE));
+    key->pkey = pkey;
+    key->type = type;
+    key->curve = curve;
+    key->private = private;
+    return key;
+}
+
+void key_destroy(struct key *key)
+{
+    if (key == NULL)
+        return;
+    EVP_PKEY_free(key->pkey);
+    mem_free(key);
+}
+
+enum key_type key_type(const struct key *key)
+{
+    return key->type;
+}
+
+enum key_curve key_curve(const struct key *key)
+{
+    return key->curve;
+}
+
+bool key_is_private(const struct key *key)
+{
+    return key->private;
+}
+
+int key_rsa_info(const struct key *key, struct buf *exponent)
+{
+    BIGNUM *e = NULL;
+
+    ASSERT(key->type == KEY_RSA);
+    if (EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1) {
+        int len = BN_num_bytes(e);
+
+        buf_added(exponent, (size_t)BN_bn2bin(e, buf_reserve(exponent, (size_t)len)));
+    }
+    BN_free(e);
+    return EVP_PKEY_get_bits(key->pkey);
+}
+
+/* Both halves share what OpenSSL made; neither changes it. */
+static int split(EVP_PKEY *pkey, enum key_type type, enum key_curve curve, struct key **public,
+                 struct key **private)
+{
+    ERR_clear_error();
+    if (pkey == NULL)
+        return KEY_FAILED;
+    EVP_PKEY_up_ref(pkey);
+    *public = key_make(pkey, type, curve, false);
+    *private = key_make(pkey, type, curve, true);
+    return 0;
+}
+
+int key_generate_rsa(int bits, struct bytes exponent, struct key **public, struct key **private)
+{
+    EVP_PKEY_CTX *context;
+    EVP_PKEY *pkey = NULL;
+    BIGNUM *e;
+
+    if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX || exponent.len == 0 || exponent.len > 8)
+        return KEY_FAILED;
+    e = BN_bin2bn(exponent.data, (int)exponent.len, NULL);
+    context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    if (e == NULL || context == NULL || BN_cmp(e, BN_value_one()) <= 0 || !BN_is_odd(e) ||
+        EVP_PKEY_keygen_init(context) != 1 ||
+        EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits) != 1 ||
+        EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context, e) != 1 ||
+        EVP_PKEY_generate(context, &pkey) != 1)
+        pkey = NULL;
+    EVP_PKEY_CTX_free(context);
+    BN_free(e);
+    return split(pkey, KEY_RSA, KEY_NO_CURVE, public, private);
+}
+
+int key_generate(enum key_type type, enum key_curve curve, struct key **public,
+                 struct key **private)
+{
+    EVP_PKEY *pkey = NULL;
+
+    switch (type) {
+    case KEY_EC: pkey = EVP_EC_gen(key_curve_group(curve)); break;
+    case KEY_ED25519: pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); break;
+    case KEY_X25519: pkey = EVP_PKEY_Q_keygen(NULL, NULL, "X25519"); break;
+    default: UNREACHABLE();
+    }
+    return split(pkey, type, type == KEY_EC ? curve : KEY_NO_CURVE, public, private);
+}
