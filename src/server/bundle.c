@@ -147,12 +147,22 @@ static void esbuild_exited(struct build *build)
     build_end(build, bundle);
 }
 
+static const char *source_root(const struct build *build)
+{
+    size_t len = strlen(build->project->dir);
+    bool inside = strncmp(build->out_dir, build->project->dir, len) == 0 &&
+                  build->out_dir[len] == '/';
+
+    return inside ? build->out_dir + len + 1 : build->out_dir;
+}
+
 static void build_esbuild(struct build *build)
 {
     struct name_list arguments = {0};
     struct esbuild_run run = {
         .program = build->program,
         .out_dir = build->out_dir,
+        .source_root = source_root(build),
         .lower_async = build->lower_async,
     };
 

@@ -158,6 +158,7 @@ void esbuild_arguments(const struct project *project, const struct esbuild_run *
     name_list_add_format(arguments, "--metafile=%s/meta.json", run->out_dir);
     name_list_add(arguments, "--sourcemap=external");
     name_list_add(arguments, "--sources-content=false");
+    name_list_add_format(arguments, "--source-root=%s", run->source_root);
     name_list_add(arguments, "--log-level=warning");
     name_list_add(arguments, "--log-override:empty-import-meta=silent");
     for (size_t i = 0; i < project->esbuild.count; i++)

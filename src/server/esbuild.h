@@ -21,7 +21,8 @@ bool esbuild_version_good(struct bytes package_json);
 
 struct esbuild_run {
     const char *program;
-    const char *out_dir; /* gets worker.js, worker.js.map, meta.json and copied modules */
+    const char *out_dir;     /* gets worker.js, worker.js.map, meta.json and copied modules */
+    const char *source_root; /* out_dir seen from the project: stacks then name its files as it does */
     bool lower_async;    /* async functions become generators: AsyncLocalStorage sees each step */
 };
 

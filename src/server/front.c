@@ -67,10 +67,8 @@ static void exchange_check(struct exchange *exchange)
 
 static void up_drop(struct exchange *exchange)
 {
-    if (exchange->up == NULL)
-        return;
-    pipe_watch_writer(exchange->up, NULL);
-    pipe_unref(exchange->up);
+    if (exchange->up != NULL)
+        pipe_leave_writer(exchange->up);
     exchange->up = NULL;
 }
 
@@ -150,10 +148,8 @@ static void up_open(struct exchange *exchange, struct fetch_request *request)
 
 static void down_drop(struct exchange *exchange)
 {
-    if (exchange->down == NULL)
-        return;
-    pipe_watch_reader(exchange->down, NULL);
-    pipe_unref(exchange->down);
+    if (exchange->down != NULL)
+        pipe_leave_reader(exchange->down);
     exchange->down = NULL;
 }
 
@@ -173,8 +169,6 @@ static void on_abort(struct http_request *req)
 
     exchange->req = NULL;
     up_fail(exchange, "Error", "Network connection lost.", FAILURE_RETRYABLE);
-    if (exchange->down != NULL)
-        pipe_cancel(exchange->down);
     down_drop(exchange);
     exchange_check(exchange);
 }
@@ -303,7 +297,8 @@ static void answer_stream(struct exchange *exchange, struct fetch_response *resp
         answer_error(exchange, 500, "Internal Server Error");
         return;
     }
-    exchange->down = pipe_ref(response->body.pipe);
+    exchange->down = response->body.pipe;
+    response->body.pipe = NULL;
     exchange->down_watch = (struct pipe_watch){.news = down_news, .shard = exchange->front->shard};
     pipe_watch_reader(exchange->down, &exchange->down_watch);
     down_pump(exchange);

@@ -297,28 +297,19 @@ static int set_up(struct shard_thread *thread)
     return 0;
 }
 
-/* A Worker with requests that never end cannot be freed; the process is about to. */
-static bool busy(struct shard_thread *thread)
-{
-    return front_waiting(thread->front) > 0 ||
-           (thread->worker != NULL && worker_busy(thread->worker) > 0);
-}
-
 static void tear_down(struct shard_thread *thread)
 {
-    bool left_behind = busy(thread);
-
     front_destroy(thread->front);
     wires_fini(&thread->wires);
     shard_destroy(thread->shard);
     loop_hook_remove(&thread->turn);
     timer_stop(&thread->timer);
     timer_stop(&thread->late);
-    if (!left_behind) {
-        if (thread->worker != NULL)
-            worker_retire(thread->worker);
-        js_engine_destroy(thread->engine);
-    }
+    discard(thread);
+    if (thread->worker != NULL)
+        worker_destroy(thread->worker);
+    loop_turn(thread->loop, false); /* buries Workers that retired */
+    js_engine_destroy(thread->engine);
     if (thread->engine_polled)
         uv_close((uv_handle_t *)&thread->engine_poll, NULL);
     wake_close(thread->wake);
