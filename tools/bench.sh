@@ -1,15 +1,12 @@
 #!/bin/sh
-# Run every measurement: the C ones that meson knows and the ones in JavaScript, which print one
-# line per number, then Dormouse beside workerd under load.
+# Run every measurement: single parts first, then the whole beside workerd. What is given here is
+# given to tests/bench/run.py (--quick for a first look).
 set -eu
 cd "$(dirname "$0")/.."
 
 for program in build/tests/bench/bench_*; do
-    [ -f "$program" ] && [ -x "$program" ] || continue
-    "$program"
+    if [ -f "$program" ] && [ -x "$program" ]; then
+        "$program"
+    fi
 done
-for script in tests/bench/*.bench.mjs; do
-    [ -f "$script" ] || continue
-    node "$script"
-done
-tests/bench/run.py "$@"
+exec tests/bench/run.py "$@"

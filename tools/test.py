@@ -227,6 +227,35 @@ def node_tests(*patterns, environment=None, folder=None):
     return run
 
 
+def tap_programs(*patterns):
+    """Programs that print TAP themselves."""
+
+    def run(suite):
+        result = Result()
+        for program in tracked(*patterns):
+            start = suite.log.tell()
+            status = suite.command([os.path.join(ROOT, program)])
+            with open(suite.log_path(), encoding="utf-8", errors="replace") as log:
+                log.seek(start)
+                verdicts = re.findall(r"^(ok|not ok) \d+ -? ?(.*)$", log.read(), re.MULTILINE)
+            failed = [name for verdict, name in verdicts if verdict == "not ok"]
+            passed = [name for verdict, name in verdicts if verdict == "ok" and "# SKIP" not in name]
+            result.add(Result(len(passed), len(failed), failed))
+            if status != 0 and not failed or not verdicts:
+                result.add(Result(0, 1, [status_note(program, status)]))
+        return result
+
+    return run
+
+
+def run_crash(suite):
+    result = Result()
+    if tracked(*CRASH):
+        result.add(node_tests(*CRASH)(suite))
+    result.add(tap_programs(*CRASH_PROGRAMS)(suite))
+    return result
+
+
 def run_fuzzers(suite):
     broken = build(suite, "build-fuzz", ["fuzzers"])
     if broken:
@@ -278,6 +307,7 @@ def asan(suite):
 
 E2E = ("tests/e2e/**/*.test.mjs",)
 CRASH = ("tests/crash/**/*.test.mjs",)
+CRASH_PROGRAMS = ("tests/crash/*.tap.py",)
 EXAMPLES = ("examples/*/test/**/*.test.mjs",)
 
 
@@ -291,7 +321,7 @@ def suites():
         Suite("js", 300, meson_suites("build", ["js"])),
         Suite("e2e", 900, node_tests(*E2E)),
         Suite("examples", 300, node_tests(*EXAMPLES)),
-        Suite("crash", 600, node_tests(*CRASH)),
+        Suite("crash", 600, run_crash),
         Suite("fuzz", 900, run_fuzzers),
         Suite("asan", 2400, asan),
         Suite("tsan", 1800, meson_suites("build-tsan", ["unit"]), is_default=False),
@@ -305,7 +335,7 @@ def suites():
         "fuzz": tracked("tests/fuzz/fuzz_*.c"),
         "e2e": tracked(*E2E),
         "examples": tracked(*EXAMPLES),
-        "crash": tracked(*CRASH),
+        "crash": tracked(*CRASH, *CRASH_PROGRAMS),
     }
     return [suite for suite in found if there.get(suite.name, True)]
 

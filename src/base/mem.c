@@ -92,12 +92,20 @@ char *mem_strndup(const char *text, size_t len)
 char *mem_format(const char *format, ...)
 {
     va_list args;
-    char *text = NULL;
+    char *text;
 
     va_start(args, format);
+    text = mem_format_va(format, args);
+    va_end(args);
+    return text;
+}
+
+char *mem_format_va(const char *format, va_list args)
+{
+    char *text = NULL;
+
     if (vasprintf(&text, format, args) < 0)
         out_of_memory(0);
-    va_end(args);
     ASSERT(text != NULL);
     return text;
 }

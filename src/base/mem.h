@@ -8,6 +8,7 @@
  * before it gets here. Any thread.
  */
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* Never NULL; size 0 gives a unique pointer. Free with mem_free(). */
@@ -41,6 +42,8 @@ char *mem_strndup(const char *text, size_t len) __attribute__((returns_nonnull))
 
 /* A new C string. */
 char *mem_format(const char *format, ...) __attribute__((returns_nonnull, format(printf, 1, 2)));
+char *mem_format_va(const char *format, va_list args)
+    __attribute__((returns_nonnull, format(printf, 1, 0)));
 
 /* One zeroed object: struct peer *peer = mem_new(struct peer); */
 #define mem_new(type) ((type *)mem_alloc_zero(sizeof(type)))
