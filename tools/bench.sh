@@ -9,4 +9,4 @@ for program in build/tests/bench/bench_*; do
         "$program"
     fi
 done
-exec tests/bench/run.py "$@"
+exec python3 tests/bench/run.py "$@"
