@@ -103,7 +103,7 @@ bool h1_value_valid(struct bytes value)
         if (controls_in(word) != 0 && !all_of(bytes_of(value.data + i, 8), CHAR_VALUE))
             return false;
     }
-    return all_of(bytes_of(value.data + i, value.len - i), CHAR_VALUE);
+    return all_of(bytes_slice(value, i, value.len), CHAR_VALUE);
 }
 
 bool h1_token_valid(struct bytes name)

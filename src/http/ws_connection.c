@@ -205,7 +205,7 @@ static bool may_send(const struct ws_connection *ws)
     return !ws->state.close_sent && !ws->state.ending;
 }
 
-/* Also looks at what is still unsent, so that one long message passes and a slow reader does not. */
+/* Also looks at what is still unsent: one long message passes, a slow reader does not. */
 static bool may_send_message(struct ws_connection *ws)
 {
     if (!may_send(ws))

@@ -82,8 +82,8 @@ bool ws_send_blob(struct ws_connection *ws, struct blob *frame);
 
 size_t ws_queued_bytes(const struct ws_connection *ws);
 
-/* Send Close; code 0 or 1005 names none. Without an answer in LIMIT_WS_CLOSE_TIMEOUT_MS the connection
- * is dropped. A second call does nothing. `reason` is cut to 123 bytes. */
+/* Send Close; code 0 or 1005 names none. Without an answer within LIMIT_WS_CLOSE_TIMEOUT_MS the
+ * connection is dropped. A second call does nothing. `reason` is cut to 123 bytes. */
 void ws_close(struct ws_connection *ws, uint16_t code, struct bytes reason);
 
 /* Drop the connection; no callback follows, the pointer is dead. */

@@ -131,7 +131,7 @@ static void fail(struct stream *stream, int fault)
     mark_unsent(stream);
 }
 
-/* Poll for what the state asks for. Changing it costs system calls, so it is done only on change. */
+/* Poll for what the state asks for. Telling the kernel costs, so it is done only on change. */
 static void update_interest(struct stream *stream)
 {
     int interest = 0;
