@@ -24,6 +24,7 @@ struct spot {
     struct list link; /* watch.spots */
     char *path;       /* owned */
     bool whole;       /* every file in it counts */
+    bool wanted;      /* by the watch_set() that runs */
 };
 
 struct watch {
@@ -99,7 +100,8 @@ static void spot_add(struct watch *watch, const char *path, bool whole)
     list_for_each (at, &watch->spots) {
         spot = container_of(at, struct spot, link);
         if (strcmp(spot->path, path) == 0) {
-            spot->whole |= whole;
+            spot->whole = whole || (spot->wanted && spot->whole);
+            spot->wanted = true;
             return;
         }
     }
@@ -107,18 +109,27 @@ static void spot_add(struct watch *watch, const char *path, bool whole)
     spot->watch = watch;
     spot->path = mem_strdup(path);
     spot->whole = whole;
+    spot->wanted = true;
     uv_fs_event_init(&watch->loop->uv, &spot->event);
     list_push_back(&watch->spots, &spot->link);
     if (uv_fs_event_start(&spot->event, on_event, path, 0) < 0)
         log_debug("cannot watch %s", path);
 }
 
-static void spots_clear(struct watch *watch)
+/* Let go of those that nobody wants any more. The others stay as they are: what they have noticed
+ * and not yet told is not lost. */
+static void spots_sweep(struct watch *watch)
 {
-    struct list *at;
+    struct list *at, *next;
 
-    while ((at = list_pop_front(&watch->spots)) != NULL)
-        uv_close((uv_handle_t *)&container_of(at, struct spot, link)->event, on_spot_closed);
+    list_for_each_safe (at, next, &watch->spots) {
+        struct spot *spot = container_of(at, struct spot, link);
+        if (!spot->wanted) {
+            list_remove(&spot->link);
+            uv_close((uv_handle_t *)&spot->event, on_spot_closed);
+        }
+        spot->wanted = false;
+    }
 }
 
 /* The folder and all below it, but for what nobody edits. */
@@ -170,14 +181,13 @@ void watch_destroy(struct watch *watch)
     if (watch == NULL)
         return;
     timer_stop(&watch->timer);
-    spots_clear(watch);
+    spots_sweep(watch);
     files_clear(watch);
     mem_free(watch);
 }
 
 void watch_set(struct watch *watch, const struct name_list *files, const struct name_list *folders)
 {
-    spots_clear(watch);
     files_clear(watch);
     for (size_t i = 0; i < files->count; i++)
         name_list_add(&watch->names, files->names[i]);
@@ -191,6 +201,7 @@ void watch_set(struct watch *watch, const struct name_list *files, const struct 
     }
     for (size_t i = 0; i < folders->count; i++)
         folders_add(watch, folders->names[i]);
+    spots_sweep(watch);
 }
 
 void watch_set_eager(struct watch *watch, bool eager)
