@@ -353,6 +353,18 @@ int journal_wait(struct journal *journal, uint64_t lsn)
     return fault < 0 ? err_raise(fault) : 0;
 }
 
+int journal_flush(struct journal *journal)
+{
+    uint64_t last_lsn;
+    int r;
+
+    pthread_mutex_lock(&journal->mutex);
+    last_lsn = journal->next_lsn - 1;
+    pthread_mutex_unlock(&journal->mutex);
+    r = journal_wait(journal, last_lsn);
+    return r < 0 ? err_pass(r) : 0;
+}
+
 /* ---- releasing ---- */
 
 void journal_unpin(struct journal *journal, struct journal_pin *pin)

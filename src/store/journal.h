@@ -90,6 +90,9 @@ void journal_fail(struct journal *journal, int fault);
 /* Blocks until `lsn` is durable or the journal has failed (that fault). */
 int journal_wait(struct journal *journal, uint64_t lsn);
 
+/* The same for everything appended so far. */
+int journal_flush(struct journal *journal);
+
 void journal_unpin(struct journal *journal, struct journal_pin *pin);
 /* Moves a pin forward; from 0 (not pinned) too if it is the newest. */
 void journal_repin(struct journal *journal, struct journal_pin *pin, uint64_t lsn);

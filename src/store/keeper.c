@@ -164,6 +164,8 @@ int keeper_round(struct keeper *keeper, bool all)
     waiting = keeper->written_count;
     pthread_mutex_unlock(&keeper->mutex);
 
+    journal_release(store->journal, false);
+    make_room(keeper);
     r = alarm_table_round(store->alarms, all || full);
     checkpoint_shard(keeper_shard(keeper));
     if (r == 0 && (all || full || waiting >= FILES_WAITING))

@@ -65,6 +65,7 @@ struct segment_log {
     /* the appending thread's */
     uint32_t crc; /* of the last batch */
     bool stopped; /* the last batch is a stop */
+    bool sealed;  /* the last batch is a seal; only while opening */
     uint64_t next_lsn;
     int fault;
 };
@@ -150,13 +151,14 @@ static int switch_segment(struct segment_log *self)
     if (link == NULL)
         return err_raise(-ENOSPC);
 
-    if (self->active != NULL) {
+    if (self->active != NULL && !self->sealed) {
         r = write_batch(self, self->active, BATCH_SEAL, &nothing, needed_lsn);
         if (r < 0) {
             segment_free(next);
             return err_pass(r);
         }
     }
+    self->sealed = false;
     /* Rule 2: nothing that is still needed is overwritten. */
     ASSERT(next->number == 0 || next->next_lsn <= needed_lsn);
     next->number = self->active != NULL ? self->active->number + 1 : 1;
@@ -525,7 +527,8 @@ struct walk {
     uint64_t expected_lsn; /* 0: not yet known */
     uint32_t crc;
     bool crc_known;
-    bool sealed; /* the last batch was a seal */
+    bool sealed;  /* the last batch was a seal */
+    bool stopped; /* ... a stop */
 };
 
 static bool continues(const struct segment_log *self, const struct walk *walk,
@@ -547,6 +550,7 @@ static int walk_segment(struct segment_log *self, struct segment *segment, struc
     int r = 0;
 
     walk->sealed = false;
+    walk->stopped = false;
     while (!walk->sealed && r == 0) {
         r = read_batch(&at, &batch);
         if (r != 0 || !continues(self, walk, segment, &batch)) {
@@ -557,7 +561,7 @@ static int walk_segment(struct segment_log *self, struct segment *segment, struc
         walk->crc = batch.crc;
         walk->crc_known = true;
         walk->sealed = batch.kind == BATCH_SEAL;
-        self->stopped = batch.kind == BATCH_STOP;
+        walk->stopped = batch.kind == BATCH_STOP;
         if (batch.needed_lsn > self->needed_lsn)
             self->needed_lsn = batch.needed_lsn;
         at.offset += batch_bytes(batch.records.len);
@@ -631,6 +635,8 @@ static int walk_row(struct segment_log *self, struct list *found, struct err_tex
             return damaged(self, segment, segment->end, 0, why);
     }
     self->crc = walk.crc;
+    self->sealed = walk.sealed;
+    self->stopped = walk.stopped;
     if (self->needed_lsn < first_lsn) {
         err_text_set(why, "%s: the segment with record %llu is missing", self->dir,
                      (unsigned long long)self->needed_lsn);
@@ -717,8 +723,12 @@ static int open_all(struct segment_log *self, struct err_text *why)
         r = affirm_tail(self);
     if (r == 0)
         r = finish_free(self);
-    if (r == 0 && self->active == NULL && self->free_count == 0)
+    if (r == 0 && (self->active == NULL || self->sealed) && self->free_count == 0)
         r = segment_log_grow(&self->log);
+    /* Nothing may follow the seal; and it speaks for the files that were free when it was written,
+     * so the next segment is one of these, or new. */
+    if (r == 0 && self->sealed)
+        r = switch_segment(self);
     return r < 0 ? err_pass(r) : r;
 }
 

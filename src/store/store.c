@@ -39,6 +39,21 @@
 
 /* ---- the folder ---- */
 
+/* Makes one folder, durably. A folder above that may not be read was not made by us either. */
+static int make_one_folder(struct os *os, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *parent = slash == NULL   ? mem_strdup(".")
+                   : slash == path ? mem_strdup("/")
+                                   : mem_strndup(path, (size_t)(slash - path));
+    int r = os_mkdir(os, path);
+
+    if (r == 0)
+        r = os_sync_dir(os, parent);
+    mem_free(parent);
+    return r == -EACCES || r == -EPERM ? 0 : r < 0 ? err_pass(r) : 0;
+}
+
 /* Makes the folder and those above it. */
 static int make_folders(struct os *os, const char *dir)
 {
@@ -49,11 +64,11 @@ static int make_folders(struct os *os, const char *dir)
         if (*at != '/')
             continue;
         *at = '\0';
-        r = os_mkdir(os, path);
+        r = make_one_folder(os, path);
         *at = '/';
     }
     if (r == 0)
-        r = os_mkdir(os, path);
+        r = make_one_folder(os, path);
     mem_free(path);
     return r < 0 ? err_pass(r) : 0;
 }
@@ -326,7 +341,9 @@ void store_close(struct store *store)
     for (unsigned i = 0; i < store->options.shard_count; i++)
         ASSERT(store->shards[i] == NULL);
     keeper_stop(store->keeper);
-    r = keeper_round(store->keeper, true);
+    r = journal_flush(store->journal);
+    if (r == 0)
+        r = keeper_round(store->keeper, true);
     alarm_table_unpin(store->alarms);
     if (r == 0)
         r = keeper_finish(store->keeper);
