@@ -49,11 +49,14 @@ struct alarm_run {
     struct life *life; /* while the handler runs */
     struct shard_timer limit;
     struct output_gate_wait wait;
+    struct failure *failure; /* owned: how it broke its object */
+    struct message message;  /* under way from then until decide_after_reset() */
 };
 
 static void run_free(struct alarm_run *run)
 {
     shard_timer_clear(run->shard, &run->limit);
+    failure_unref(run->failure);
     mem_free(run->name);
     mem_free(run);
 }
@@ -143,14 +146,26 @@ static int remove_row_of(struct object *object, const struct alarm_run *run, boo
     return database_set_alarm(db, 0, object->name, NULL);
 }
 
-static void decide_after_reset(struct alarm_run *run, const struct failure *failure)
+static void decide_after_reset(struct message *message)
 {
+    struct alarm_run *run = container_of(message, struct alarm_run, message);
+    const struct failure *failure = run->failure;
     struct shard *shard = run->shard;
     struct object_id id;
     struct object *object;
     enum verdict verdict = VERDICT_AGAIN;
+    bool counted;
     int r;
 
+    if (shard->draining) {
+        run_free(run); /* the index still has it: it is due again at the next start */
+        return;
+    }
+    if (shard_class(shard, run->ns) == NULL) {
+        settle_again(run, false);
+        return;
+    }
+    counted = counts(failure);
     memcpy(id.bytes, run->alarm.id, sizeof id.bytes);
     object = registry_get_or_create(shard, run->ns, &id);
     turn_begin(object_wake(object), NULL);
@@ -163,27 +178,26 @@ static void decide_after_reset(struct alarm_run *run, const struct failure *fail
     if (r != 0)
         settle_again(run, false);
     else if (verdict == VERDICT_AGAIN)
-        settle_again(run, counts(failure));
+        settle_again(run, counted);
 }
 
 static void replied(struct event *event, struct event_result *result)
 {
     struct alarm_run *run = event->reply_data;
-    const struct failure *failure = result->failure;
-    bool undone =
-        failure != NULL && (run->verdict == VERDICT_NONE || (failure->flags & FAILURE_RESET) != 0);
+    struct failure *failure = result->failure;
 
     shard_timer_clear(run->shard, &run->limit);
-    if (undone && run->shard->draining)
-        run_free(run); /* the index still has it: it is due again at the next start */
-    else if (undone && shard_class(run->shard, run->ns) == NULL)
-        settle_again(run, false);
-    else if (undone)
-        decide_after_reset(run, failure);
-    else if (run->verdict == VERDICT_AGAIN)
+    if (failure != NULL &&
+        (run->verdict == VERDICT_NONE || (failure->flags & FAILURE_RESET) != 0)) {
+        /* Its object is being buried around us. */
+        run->failure = failure_ref(failure);
+        run->message.run = decide_after_reset;
+        shard_post(run->shard, &run->message);
+    } else if (run->verdict == VERDICT_AGAIN) {
         settle_again(run, counts(failure));
-    else
+    } else {
         settle_done(run);
+    }
     event_result_fini(result);
 }
 

@@ -153,6 +153,7 @@ static void load(struct object *object)
 
     life->class = class;
     life->stale = false;
+    life->overdue = false;
     turn_begin(life, NULL);
     life->instance = class->ops->construct(class, object, &failure);
     if (life->instance != NULL) {
@@ -223,6 +224,24 @@ void life_rest(struct life *life)
     object_move(object, object->socket_count > 0 ? OBJECT_RESTING : OBJECT_COLD);
     check(object);
     object_forget(object);
+}
+
+/* The new class has waited long enough: what is in flight ends here. Sockets stay. */
+static void replace(struct life *life)
+{
+    struct failure *failure =
+        failure_format(FAILURE_RESET, "Durable Object reset because its code was updated.");
+    struct list *link;
+
+    while ((link = list_first(&life->flight)) != NULL) {
+        struct parcel *parcel = container_of(link, struct parcel, link);
+
+        parcel->result.failure = failure_ref(failure);
+        parcel_answer(parcel, life->object->shard);
+    }
+    failure_unref(failure);
+    life->alarm = NULL;
+    life_rest(life);
 }
 
 /* ---- breaking ---- */
@@ -298,7 +317,7 @@ static bool runnable(const struct life *life)
     case OBJECT_BROKEN: return true;
     case OBJECT_LOADING: return life->mail_count > 0;
     case OBJECT_LIVE:
-        if (stale_may_leave(life))
+        if (stale_may_leave(life) || life->overdue)
             return list_empty(&life->commits);
         return input_gate_waiting(life->input);
     case OBJECT_COLD:
@@ -368,6 +387,10 @@ void object_step(struct object *object)
     case OBJECT_BROKEN: object_bury(object); return;
     case OBJECT_LOADING: load(object); return;
     case OBJECT_LIVE:
+        if (life->overdue) {
+            replace(life);
+            return;
+        }
         if (stale_may_leave(life)) {
             life_rest(life);
             return;

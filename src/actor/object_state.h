@@ -93,6 +93,7 @@ struct life {
     int64_t quiet_since_ms;
     bool resting_held; /* in shard->held rather than in shard->idle */
     bool stale;        /* its class was replaced */
+    bool overdue;      /* stale for so long that it goes with events in flight */
     struct shard_timer event_timer;
 };
 
@@ -132,6 +133,9 @@ struct failure *object_internal_failure(struct object *object);
 /* Takes the reference to `section`. */
 void turn_begin(struct life *life, struct section *section);
 void turn_end(struct shard *shard);
+
+/* Not in a turn: commits what touched lives have written and lets out what they said. */
+void turn_settle(struct shard *shard);
 
 /* This life wrote or spoke: settle it when the turn is over. */
 void turn_touch(struct life *life);

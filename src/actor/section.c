@@ -18,8 +18,11 @@ struct section_watch {
     bool entered;
 };
 
+/* Ends it if it has not ended. */
 static void forget(struct section_watch *watch)
 {
+    if (!section_closed(watch->section))
+        section_close(watch->object->life->input, watch->section);
     shard_timer_clear(watch->object->shard, &watch->timer);
     list_remove(&watch->link);
     section_set_owner(watch->section, NULL);
@@ -86,7 +89,6 @@ void object_section_end(struct object *object, struct section *section, struct f
         object_abort(object, failure);
         return;
     }
-    section_close(life->input, section);
     forget(section_owner(section));
     life_review(life);
 }

@@ -208,9 +208,7 @@ struct object *shard_object(const struct shard *shard)
     return shard->turn;
 }
 
-/* Every life of the shard, one after the other; each may end the one it is given. */
-static void for_each_life(struct shard *shard, void (*each)(struct life *life, void *arg),
-                          void *arg)
+void shard_for_each_life(struct shard *shard, void (*each)(struct life *life, void *arg), void *arg)
 {
     size_t count = 0;
     size_t at = 0;
@@ -259,7 +257,7 @@ void shard_destroy(struct shard *shard)
     shard->draining = true;
     failure = failure_create("Error", "The Durable Object's server is shutting down.", NULL,
                              FAILURE_RETRYABLE);
-    for_each_life(shard, bury_with, failure);
+    shard_for_each_life(shard, bury_with, failure);
     failure_unref(failure);
     while (run_messages(shard, UINT32_MAX))
         ;
@@ -268,57 +266,13 @@ void shard_destroy(struct shard *shard)
     __atomic_store_n(&shard->alive, false, __ATOMIC_RELEASE);
     store_shard_destroy(shard->store);
     batch_destroy(shard->spare);
+    shard_timer_clear(shard, &shard->stale_timer);
     heap_fini(&shard->timers);
     map_fini(&shard->objects);
     mem_free(shard->classes);
     shard->spare = NULL;
     shard->classes = NULL;
     shard->class_count = 0;
-}
-
-/* ---- classes ---- */
-
-struct class *shard_class(const struct shard *shard, const struct namespace *ns)
-{
-    unsigned index = namespace_index(ns);
-
-    return index < shard->class_count ? shard->classes[index].class : NULL;
-}
-
-struct namespace *shard_namespace(const struct shard *shard, uint32_t number)
-{
-    for (unsigned i = 0; i < shard->class_count; i++) {
-        const struct class_slot *slot = &shard->classes[i];
-
-        if (slot->class != NULL && namespace_number(slot->ns) == number)
-            return slot->ns;
-    }
-    return NULL;
-}
-
-static void make_stale(struct life *life, void *arg)
-{
-    struct shard *shard = life->object->shard;
-
-    if (life->object->ns != arg || life->class == NULL ||
-        life->class == shard_class(shard, life->object->ns))
-        return;
-    life->stale = true;
-    life_review(life);
-}
-
-void shard_set_class(struct shard *shard, struct namespace *ns, struct class *class)
-{
-    unsigned index = namespace_index(ns);
-
-    if (index >= shard->class_count) {
-        shard->classes = mem_realloc_array(shard->classes, index + 1, sizeof(struct class_slot));
-        for (unsigned i = shard->class_count; i <= index; i++)
-            shard->classes[i] = (struct class_slot){NULL, NULL};
-        shard->class_count = index + 1;
-    }
-    shard->classes[index] = (struct class_slot){ns, class};
-    for_each_life(shard, make_stale, ns);
 }
 
 /* ---- a turn of the loop ---- */
@@ -425,6 +379,7 @@ int64_t shard_turn(struct shard *shard)
     shard->wall_ms = os_wall_ns(shard->group->options.os) / NS_PER_MS;
 
     more = run_messages(shard, LIMIT_SHARD_MESSAGES_PER_TURN);
+    turn_settle(shard);
     store_shard_poll(shard->store);
     run_timers(shard);
     next_ms = sooner(next_ms, alarm_dispatch(shard));

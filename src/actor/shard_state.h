@@ -42,6 +42,7 @@ struct shard {
     struct map objects;         /* struct object by key */
     struct class_slot *classes; /* owned, by namespace_index() */
     unsigned class_count;
+    struct shard_timer stale_timer; /* until instances of old classes are overdue */
 
     struct object *turn;  /* whose code runs now; NULL between turns */
     struct list touched;  /* life.touched_link: wrote or spoke in this turn */
@@ -69,6 +70,12 @@ int64_t shard_monotonic_ms(const struct shard *shard);
 
 /* Own thread: make sure that shard_turn() is called soon. */
 void shard_poke(struct shard *shard);
+
+/* Every life of the shard, one after the other; `each` may end the one it is given. */
+void shard_for_each_life(struct shard *shard, void (*each)(struct life *life, void *arg),
+                         void *arg);
+
+/* ---- class.c ---- */
 
 /* NULL: no class was set. */
 struct class *shard_class(const struct shard *shard, const struct namespace *ns);

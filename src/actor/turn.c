@@ -16,8 +16,9 @@
  * settles it when the journal has it.
  *
  * Objects of one class share a realm, so the microtasks of a turn may continue code of another
- * object. Whatever object wrote or spoke is in the shard's list of touched ones and is settled with
- * the turn.
+ * object, and so may those of a stateless Worker, which runs in no turn. Whatever object wrote or
+ * spoke is in the shard's list of touched ones; they are settled when the turn is over, or else with
+ * the next one.
  */
 
 void turn_begin(struct life *life, struct section *section)
@@ -25,7 +26,6 @@ void turn_begin(struct life *life, struct section *section)
     struct shard *shard = life->object->shard;
 
     ASSERT(shard->turn == NULL);
-    ASSERT(list_empty(&shard->touched));
     ASSERT(life->section == NULL);
     shard->turn = life->object;
     life->unconfirmed = false;
@@ -39,9 +39,11 @@ void turn_touch(struct life *life)
 {
     struct shard *shard = life->object->shard;
 
-    ASSERT(shard->turn != NULL);
-    if (list_empty(&life->touched_link))
-        list_push_back(&shard->touched, &life->touched_link);
+    if (!list_empty(&life->touched_link))
+        return;
+    list_push_back(&shard->touched, &life->touched_link);
+    if (shard->turn == NULL)
+        shard_poke(shard);
 }
 
 void turn_writing(struct life *life)
@@ -125,29 +127,33 @@ static void commit(struct life *life)
     commit_wait(life, lsn, ticket, unsynced_ticket);
 }
 
+void turn_settle(struct shard *shard)
+{
+    struct list *link;
+
+    ASSERT(shard->turn == NULL);
+    while ((link = list_pop_front(&shard->touched)) != NULL) {
+        struct life *life = container_of(link, struct life, touched_link);
+
+        commit(life);
+        if (life->corked) {
+            life->corked = false;
+            output_gate_uncork(life->output);
+        }
+        life_review(life);
+    }
+}
+
 void turn_end(struct shard *shard)
 {
     struct life *life = shard->turn->life;
     struct section *section = life->section;
-    struct list *link;
-    struct list *next;
 
     shard->turn = NULL;
     life->section = NULL;
-    list_for_each_safe (link, next, &shard->touched)
-        commit(container_of(link, struct life, touched_link));
     section_unref(section);
-    while ((link = list_pop_front(&shard->touched)) != NULL) {
-        struct life *touched = container_of(link, struct life, touched_link);
-
-        if (touched->corked) {
-            touched->corked = false;
-            output_gate_uncork(touched->output);
-        }
-        if (touched != life)
-            life_review(touched);
-    }
     life_review(life);
+    turn_settle(shard);
 }
 
 /* ---- what the class asks for ---- */
@@ -158,7 +164,6 @@ int object_database(struct object *object, struct database **db, struct err_text
     int r;
 
     ASSERT(life != NULL);
-    ASSERT(object->shard->turn != NULL);
     if (life->failure != NULL) {
         err_text_set(why, "Durable Object storage is no longer accessible.");
         return DATABASE_ERROR;

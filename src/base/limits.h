@@ -74,6 +74,7 @@
 
 /* Actor core */
 #define LIMIT_OUTPUT_GATE_MS          30000              /* CF: a write on its way to the disk */
+#define LIMIT_CODE_UPDATE_MS          300000             /* CF: old code runs on for so long */
 #define LIMIT_HOLD_MS                 (15 * 60 * 1000)   /* CF: pending work without any event */
 #define LIMIT_ALARM_RETRY_MS          2000               /* CF: the first; each doubles */
 #define LIMIT_ALARM_RETRY_MAX_MS      1024000            /* workerd: 2 s doubled nine times */

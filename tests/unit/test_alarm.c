@@ -364,6 +364,22 @@ TEST(a_handler_that_aborts_is_run_again_in_a_fresh_instance)
     world_destroy(world);
 }
 
+TEST(a_handler_whose_last_commit_fails_is_run_again)
+{
+    struct world *world = fresh("put");
+
+    call(world, "set:1000");
+    fake_store_fail_commits(world->store, 1, 2, "constraints were violated");
+    world_pass_ms(world, 1000);
+    CHECK_STR_EQ(world_log(world), "alarm@1000#0");
+    CHECK_EQ(world_value(world, "a"), 0);
+    world_pass_ms(world, 2500);
+    CHECK(strstr(world_log(world), "#1") != NULL);
+    CHECK_EQ(world_value(world, "a"), 42);
+    CHECK_EQ(row_of(world), 0);
+    world_destroy(world);
+}
+
 TEST(a_handler_that_always_aborts_is_dropped_after_7_runs)
 {
     struct world *world = fresh("abort");

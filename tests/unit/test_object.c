@@ -650,6 +650,27 @@ TEST(an_instance_of_the_old_class_ends_what_it_has_begun_and_takes_no_new_event_
     world_destroy(world);
 }
 
+TEST(after_5_minutes_the_new_class_takes_over_also_with_events_in_flight)
+{
+    struct world *world = obedient();
+    struct class class;
+
+    world_call(world, "a", "hold");
+    world_run(world);
+    replace_class(world, &class);
+    world_pass_ms(world, 299999);
+    CHECK_EQ(world->destroyed, 0);
+    world_call(world, "a", "x");
+    world_pass_ms(world, 1);
+    CHECK_STR_EQ(world_log(world),
+                 "<x> x=ok hold!Durable Object reset because its code was updated.");
+    CHECK_EQ(world->destroyed, 1);
+    world_call(world, "a", "x");
+    world_run(world);
+    CHECK_EQ(world->constructed, 2);
+    world_destroy(world);
+}
+
 /* ---- overload ---- */
 
 TEST(a_full_mailbox_refuses_what_comes)
