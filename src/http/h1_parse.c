@@ -163,9 +163,18 @@ static int parse_header(struct bytes line, struct http_header *out, struct h1_re
 
 static void note_connection(struct framing *framing, struct bytes value)
 {
-    framing->close |= h1_list_has(value, "close");
-    framing->keep_alive |= h1_list_has(value, "keep-alive");
-    framing->upgrade |= h1_list_has(value, "upgrade");
+    for (size_t at = 0; at < value.len;) {
+        size_t comma = bytes_find_byte(value, ',', at);
+        struct bytes item = bytes_trim(bytes_slice(value, at, comma));
+
+        if (item.len == 5)
+            framing->close |= bytes_equal_nocase(item, BYTES("close"));
+        else if (item.len == 7)
+            framing->upgrade |= bytes_equal_nocase(item, BYTES("upgrade"));
+        else if (item.len == 10)
+            framing->keep_alive |= bytes_equal_nocase(item, BYTES("keep-alive"));
+        at = comma + 1;
+    }
 }
 
 /* Remember the few headers that decide how the message is framed. */
