@@ -81,8 +81,8 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
     return value > high ? high : value;
 }
 
-/* Failures of the author's count, and the time doubles with each. Failures of ours do not, and go on
- * for ever: the time that has passed since the alarm was due doubles by itself. */
+/* Failures of the author's count, and the time doubles with each. Failures of ours do not, and
+ * go on for ever: the time that has passed since the alarm was due doubles by itself. */
 static void settle_again(struct alarm_run *run, bool counted)
 {
     int64_t now_ms = os_wall_ns(run->shard->group->options.os) / 1000000;

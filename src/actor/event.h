@@ -74,14 +74,15 @@ struct event {
     struct object *object; /* borrowed: whose it is, while the class has it */
 };
 
-/* Never NULL, zeroed; the actor keeps more behind it. Sent with shard_send(), or freed with event_destroy() if it never was. */
+/* Never NULL, zeroed; the actor keeps more behind it. Sent with shard_send(), or freed with
+ * event_destroy() if it never was. */
 struct event *event_create(enum event_kind kind);
 void event_destroy(struct event *event);
 
-/* On the object's shard, by the class, once, in a turn. Takes ownership of what `result` holds; the
- * event is the actor's again. While a broken object waits to be destroyed it is harmless: the result
- * is dropped. An alarm whose failure has FAILURE_NO_ALARM_RETRY is not run again: this is also how a
- * class without alarm() ends it. */
+/* On the object's shard, by the class, once, in a turn. Takes ownership of what `result` holds;
+ * the event is the actor's again. While a broken object waits to be destroyed it is harmless:
+ * the result is dropped. An alarm whose failure has FAILURE_NO_ALARM_RETRY is not run again:
+ * this is also how a class without alarm() ends it. */
 void event_finish(struct event *event, struct event_result *result);
 
 void event_result_fini(struct event_result *result);

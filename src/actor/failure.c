@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -46,17 +45,25 @@ struct failure *failure_create(const char *name, const char *message, const char
 struct failure *failure_format(unsigned flags, const char *format, ...)
 {
     struct failure *failure;
-    char *text = NULL;
+    char text[1024];
+    char *longer = NULL;
     va_list args;
+    va_list again;
     int len;
 
     va_start(args, format);
-    len = vasprintf(&text, format, args);
-    va_end(args);
+    va_copy(again, args);
+    len = vsnprintf(text, sizeof text, format, args);
     ASSERT(len >= 0);
+    if ((size_t)len >= sizeof text) {
+        longer = mem_alloc((size_t)len + 1);
+        vsnprintf(longer, (size_t)len + 1, format, again);
+    }
+    va_end(again);
+    va_end(args);
 
-    failure = failure_create("Error", text, NULL, flags);
-    free(text);
+    failure = failure_create("Error", longer != NULL ? longer : text, NULL, flags);
+    mem_free(longer);
     return failure;
 }
 

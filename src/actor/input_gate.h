@@ -9,7 +9,8 @@
  * opened while a sibling runs waits for it.
  *
  * Everything that runs later on behalf of an object remembers the section it was started in as its
- * origin (a reference). When that section has ended, the nearest one still running around it counts.
+ * origin (a reference). When that section has ended, the nearest one still running around it
+ * counts.
  *
  * One gate per live object, own thread.
  */
@@ -51,8 +52,8 @@ bool input_gate_open(const struct input_gate *gate); /* no section is running */
 #define SECTION_DEPTH_MAX 64
 
 /* A new section inside `origin` (NULL: outermost). Running at once when nothing else is at that
- * level, otherwise when its turn comes: section_running() says. Never NULL; depth is the caller's to
- * check with section_depth(). One reference is the caller's. */
+ * level, otherwise when its turn comes: section_running() says. Never NULL; depth is the
+ * caller's to check with section_depth(). One reference is the caller's. */
 struct section *section_open(struct input_gate *gate, struct section *origin);
 unsigned section_depth(const struct section *origin); /* NULL: 0 */
 bool section_running(const struct section *section);

@@ -17,10 +17,14 @@
 #include "store/database.h"
 
 /*
- *  COLD ──event──► LOADING ──constructed──► LIVE ──idle──► RESTING (sockets remain) or COLD
- *   ▲                ▲  │                   │  │
- *   │         event ─┘  └─threw─► BROKEN ◄──┘  └─class replaced─► LEAVING ──► LOADING if mail waits,
- *   └────────────────────────────────┘           abort, …                     else RESTING or COLD
+ *             event             constructed         idle, or class replaced
+ *    COLD ─────────► LOADING ─────────────► LIVE ────────────────────────► LEAVING
+ *     ▲ ▲             ▲ ▲  │ threw           │ abort, failed write            │ │ │
+ *     │ │       event │ │  ▼                 ▼                                │ │ │
+ *     │ └─────────────│─│─ BROKEN ◄──────────┘                                │ │ │
+ *     │               │ └──────────────────── mail waits ─────────────────────┘ │ │
+ *     │            RESTING ◄───────────────── sockets remain ───────────────────┘ │
+ *     └────────────────────────────────────── nothing remains ────────────────────┘
  *
  * COLD     no life. The record is there only while a database is open or a commit under way.
  * RESTING  no life; hibernatable sockets.

@@ -3,13 +3,14 @@
 /*
  * Object
  *
- * One Durable Object on its shard, from the first event that names it until there is nothing left to
- * remember (architecture.md §5). The class sees it as its host: storage, gates, sections, alarm,
+ * One Durable Object on its shard, from the first event that names it until there is nothing left
+ * to remember (architecture.md §5). The class sees it as its host: storage, gates, sections, alarm,
  * sockets, abort. Own thread.
  *
- * A turn is one entry into the class: its code runs to the end of its microtasks, then what it wrote
- * is committed. Everything that happens to an object happens in a turn: an event is delivered, a task
- * runs. Turns never nest and never overlap, and no call below runs class code before it returns.
+ * A turn is one entry into the class: its code runs to the end of its microtasks, then what it
+ * wrote is committed. Everything that happens to an object happens in a turn: an event is
+ * delivered, a task runs. Turns never nest and never overlap, and no call below runs class code
+ * before it returns.
  */
 
 #include <stdbool.h>
@@ -91,8 +92,8 @@ void object_say(struct object *object, struct output_gate_wait *wait);
 
 /* The database, opened when it is not; borrowed for the turn. Results as store/database.h. */
 int object_database(struct object *object, struct database **db, struct err_text *why);
-/* transaction() (§3.5.2): between the two, ends of turns do not commit; the turn of the last end does.
- * They nest. In a turn. */
+/* transaction() (§3.5.2): between the two, ends of turns do not commit; the turn of the last end
+ * does. They nest. In a turn. */
 void object_transaction_begin(struct object *object);
 void object_transaction_end(struct object *object);
 /* Write without closing the output gate until the end of the turn (§1.7.8). */

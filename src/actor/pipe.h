@@ -5,12 +5,12 @@
  *
  * A bounded stream of bytes between two ends that may live on different shards: bodies of requests
  * and responses. Blobs go through by reference. One writer, one reader, each used on its own
- * shard's thread; each end is told on its own shard, through the shard's queue and never from inside
- * a call of its own, when it may go on.
+ * shard's thread; each end is told on its own shard, through the shard's queue and never from
+ * inside a call of its own, when it may go on.
  *
- * Reference-counted; either end may go first. A reader that leaves cancels the writer, a writer that
- * leaves without pipe_finish() fails the reader with "Network connection lost.": whoever lets go of
- * an end says so with pipe_leave_*(), unref alone is for those who hold neither.
+ * Reference-counted; either end may go first. A reader that leaves cancels the writer, a writer
+ * that leaves without pipe_finish() fails the reader with "Network connection lost.": whoever lets
+ * go of an end says so with pipe_leave_*(), unref alone is for those who hold neither.
  */
 
 #include <stdbool.h>

@@ -68,8 +68,8 @@ struct object *shard_object(const struct shard *shard);
  * call. Returns ms until it should be called again at the latest, 0: at once, -1: when woken. */
 int64_t shard_turn(struct shard *shard);
 
-/* Give up everything in an orderly way: no new events (they fail with "… is shutting down"), running
- * ones may end; done() tells when nothing is under way and all is durable. */
+/* Give up everything in an orderly way: no new events (they fail with "… is shutting down"),
+ * running ones may end; done() tells when nothing is under way and all is durable. */
 void shard_drain(struct shard *shard, void (*done)(void *data), void *data);
 
 /* Which class a namespace has on this shard from now on. A new one replaces the old: instances are
@@ -78,8 +78,8 @@ void shard_set_class(struct shard *shard, struct namespace *ns, struct class *cl
 
 /* ---- sending ---- */
 
-/* Sends `event` to the object, from `sender`'s thread; takes ownership. Events from one shard to one
- * object arrive in the order sent. `name`: the object's name or NULL (copied). */
+/* Sends `event` to the object, from `sender`'s thread; takes ownership. Events from one shard to
+ * one object arrive in the order sent. `name`: the object's name or NULL (copied). */
 void shard_send(struct shard *sender, struct namespace *ns, const struct object_id *id,
                 const char *name, struct event *event);
 

@@ -76,7 +76,8 @@ void socket_put_close(struct socket *socket, uint16_t code, struct bytes reason)
 
 /* ---- arriving ---- */
 
-/* From a wire of ours, also in a turn: handed over from the shard's loop. Takes what `frame` owns. */
+/* From a wire of ours, also in a turn: handed over from the shard's loop. Takes what `frame`
+ * owns. */
 void socket_arrive(struct socket *socket, struct frame frame);
 void frame_fini(struct frame *frame);
 /* What an end hears when the other is gone without a Close. */

@@ -11,14 +11,14 @@
 #include "store/database.h"
 
 /*
- * A turn is one entry into a class. What its code writes is one transaction: the first write takes a
- * ticket of the output gate, the end of the turn commits and hands the ticket to the commit, which
- * settles it when the journal has it.
+ * A turn is one entry into a class. What its code writes is one transaction: the first write takes
+ * a ticket of the output gate, the end of the turn commits and hands the ticket to the commit,
+ * which settles it when the journal has it.
  *
  * Objects of one class share a realm, so the microtasks of a turn may continue code of another
  * object, and so may those of a stateless Worker, which runs in no turn. Whatever object wrote or
- * spoke is in the shard's list of touched ones; they are settled when the turn is over, or else with
- * the next one.
+ * spoke is in the shard's list of touched ones; they are settled when the turn is over, or else
+ * with the next one.
  */
 
 void turn_begin(struct life *life, struct section *section)
