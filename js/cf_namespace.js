@@ -112,6 +112,14 @@ export function makeNamespace(index, className) {
   return new DurableObjectNamespace(INTERNAL, index, className);
 }
 
+/** A URL as an object sees it: without credentials and fragment. */
+function plainUrl(url) {
+  if (!url.includes("#") && !url.includes("@")) return url;
+  let href = url;
+  for (const part of ["hash", "username", "password"]) href = natives.url_set(href, part, "");
+  return href;
+}
+
 /* -- stubs -------------------------------------------------------------------------------------- */
 
 let stubFetch, stubCall;
@@ -156,7 +164,7 @@ class DurableObjectStub {
     const json = cf === undefined || cf === null ? undefined : JSON.stringify(cf);
     return sendContent(content, (body) => {
       const kind = body === null ? BODY_NONE : body instanceof Uint8Array ? BODY_BYTES : BODY_PIPE;
-      return natives.stub_fetch(this.#index, this.#hex, this.#name, method, url, block, kind, body, json, content?.length);
+      return natives.stub_fetch(this.#index, this.#hex, this.#name, method, plainUrl(url), block, kind, body, json, content?.length);
     });
   }
 

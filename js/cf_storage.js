@@ -235,6 +235,7 @@ export class DurableObjectTransaction extends StorageOperations {
     if (this.#transactions.depth > this.#depth)
       throw new Error("Cannot roll back an outer transaction while a nested transaction is still running.");
     natives.savepoint_rollback(this._h, this.#depth);
+    this.#transactions.depth = this.#depth - 1;
     this.#state = "rolled back";
   }
 
@@ -244,13 +245,10 @@ export class DurableObjectTransaction extends StorageOperations {
 
   /* For transaction() only. */
   static end(txn, commit) {
-    if (txn.#state === "rolled back") natives.savepoint_release(txn._h, txn.#depth);
-    else if (commit) natives.savepoint_release(txn._h, txn.#depth);
-    else {
-      natives.savepoint_rollback(txn._h, txn.#depth);
-      natives.savepoint_release(txn._h, txn.#depth);
-    }
-    if (txn.#state === "open") txn.#state = commit ? "committed" : "rolled back";
+    if (txn.#state !== "open") return;
+    if (commit) natives.savepoint_release(txn._h, txn.#depth);
+    else natives.savepoint_rollback(txn._h, txn.#depth);
+    txn.#state = commit ? "committed" : "rolled back";
   }
 }
 
@@ -350,7 +348,6 @@ export class DurableObjectStorage extends StorageOperations {
     } catch (error) {
       transactions.depth = depth - 1;
       natives.savepoint_rollback(this._h, depth);
-      natives.savepoint_release(this._h, depth);
       throw error;
     }
     transactions.depth = depth - 1;

@@ -21,8 +21,6 @@ const NO_FETCH = "Handler does not export a fetch() function.";
 
 let handlers; // what the default export handles
 const actors = new Map(); // class name → {constructor, kind}
-const sqlite = []; // by namespace index
-const classNames = [];
 
 function makeBinding(binding) {
   switch (binding.type) {
@@ -84,16 +82,13 @@ function entrypointHandlers(exported) {
 }
 
 /**
- * Evaluate the bundle. `code` is function (module, exports, require); `settings` is JSON text. Returns
- * the names of exported classes that can be objects.
+ * Evaluate the bundle. `code` is function (module, exports, require); `settings` is JSON text, and
+ * `classNames` are the classes of the project's namespaces by index. Returns the names of exported
+ * classes that can be objects.
  */
-export function loadWorker(code, settingsText) {
+export function loadWorker(code, settingsText, classNames) {
   const settings = JSON.parse(settingsText);
   current.env = makeEnv(settings.bindings ?? []);
-  for (const [index, ns] of (settings.namespaces ?? []).entries()) {
-    sqlite[index] = ns.sqlite !== false;
-    classNames[index] = ns.className;
-  }
   const module = { exports: {} };
   code.call(module.exports, module, module.exports, requireModule);
   const exports = module.exports;
@@ -112,8 +107,8 @@ export function loadWorker(code, settingsText) {
   return [...actors.keys()];
 }
 
-export function construct(className, index, handle, hex, name) {
-  return constructObject(actors.get(className), handle, hex, name, sqlite[index] ?? true, current.env, current.exports);
+export function construct(className, handle, hex, name, sqlite) {
+  return constructObject(actors.get(className), handle, hex, name, sqlite, current.env, current.exports);
 }
 
 function fail(event, error) {

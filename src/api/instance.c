@@ -36,11 +36,11 @@ static void *construct(struct class *class, struct object *object, struct failur
 
     context_enter(&instance->context);
     argv[0] = js_string(realm, class->name);
-    argv[1] = js_number(realm, link->index);
-    argv[2] = js_number(realm, instance->context.handle);
-    argv[3] = js_string(realm, hex);
-    argv[4] =
+    argv[1] = js_number(realm, instance->context.handle);
+    argv[2] = js_string(realm, hex);
+    argv[3] =
         object_name(object) != NULL ? js_string(realm, object_name(object)) : realm->undefined;
+    argv[4] = js_boolean(realm, namespace_sql(object_namespace(object)));
     record =
         js_call(realm, js_ref_object(&worker->hooks.construct), NULL, JS_COUNT(argv), argv, &error);
     if (record != NULL) {

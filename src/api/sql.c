@@ -228,6 +228,11 @@ static JSValueRef api_sql_rows(struct js_call *call)
     if (box->cursor == NULL)
         return js_array_make(realm, 0, NULL);
     columns = sql_cursor_column_count(box->cursor);
+    if (!sql_cursor_has_row(box->cursor) && /* it had one when it was last looked at */
+        !database_worked(call, context, sql_cursor_next(box->cursor, &why), &why)) {
+        box_close(box);
+        return NULL;
+    }
     if ((size_t)rows * columns > SQL_VALUES_MAX)
         return js_throw_range_error(call, "too many rows at once");
     while (sql_cursor_has_row(box->cursor) && used < (size_t)rows * columns) {

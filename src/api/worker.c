@@ -182,7 +182,9 @@ static JSValueRef run_bundle(struct worker *worker, struct js_error *error)
     const struct worker_bundle *bundle = worker->bundle;
     struct js_realm *realm = worker->realm;
     struct buf text = {0};
-    JSValueRef argv[2];
+    JSObjectRef names;
+    JSValueRef argv[3];
+    JSValueRef exception = NULL;
     JSValueRef code;
 
     buf_append_string(&text, "(function (module, exports, require) {");
@@ -194,7 +196,14 @@ static JSValueRef run_bundle(struct worker *worker, struct js_error *error)
         return NULL;
     argv[0] = code;
     argv[1] = js_string_from_utf8(realm, bundle->settings);
-    return js_call(realm, js_ref_object(&worker->hooks.load_worker), NULL, 2, argv, error);
+    names = js_array_make(realm, 0, NULL);
+    for (size_t i = 0; i < bundle->namespace_count; i++)
+        JSObjectSetPropertyAtIndex(realm->ctx, names, (unsigned)i,
+                                   js_string(realm, namespace_class_name(bundle->namespaces[i])),
+                                   &exception);
+    argv[2] = names;
+    return js_call(realm, js_ref_object(&worker->hooks.load_worker), NULL, JS_COUNT(argv), argv,
+                   error);
 }
 
 static bool exports_class(struct worker *worker, JSObjectRef names, const char *name)
