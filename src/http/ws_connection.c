@@ -47,6 +47,7 @@ struct ws_state {
     struct ws_message parser;
     struct buf input; /* unread bytes, while paused */
     uint64_t auto_response_time_ms;
+    uint16_t error_code; /* of our Close after a failure; 0: none was sent */
     bool client;
     bool manual_close; /* the embedder answers the peer's Close */
     bool close_sent;
@@ -376,6 +377,7 @@ static void receive_failure(struct ws_connection *ws, const struct ws_event *eve
 {
     if (!ws->state.close_sent)
         send_close(ws, event->code, bytes_of_string(event->what));
+    ws->state.error_code = event->code;
     tell_error(ws, event->what);
     if (!ws->dead)
         end_later(ws);
@@ -524,6 +526,11 @@ struct loop *ws_loop(const struct ws_connection *ws)
 void ws_set_auto_response(struct ws_connection *ws, const struct ws_auto_response *pair)
 {
     ws->auto_response = pair;
+}
+
+uint16_t ws_error_code(const struct ws_connection *ws)
+{
+    return ws->state.error_code;
 }
 
 uint64_t ws_auto_response_time_ms(const struct ws_connection *ws)

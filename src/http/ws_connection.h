@@ -80,6 +80,9 @@ bool ws_send_ping(struct ws_connection *ws, struct bytes data);
  * the same blob serves any number of connections and threads. */
 bool ws_send_blob(struct ws_connection *ws, struct blob *frame);
 
+/* In on_error(): with which code our Close says what the peer did; 0 if it could not be told. */
+uint16_t ws_error_code(const struct ws_connection *ws);
+
 size_t ws_queued_bytes(const struct ws_connection *ws);
 
 /* Send Close; code 0 or 1005 names none. Without an answer within LIMIT_WS_CLOSE_TIMEOUT_MS the

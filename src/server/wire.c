@@ -211,9 +211,14 @@ static void on_close(void *ctx, struct ws_connection *ws, uint16_t code, struct 
 static void on_error(void *ctx, struct ws_connection *ws, const char *what)
 {
     struct wire *wire = ctx;
-    struct failure *failure = failure_create("Error", what, NULL, 0);
+    uint16_t code = ws_error_code(ws);
+    struct failure *failure =
+        code != 0 ? failure_format(0,
+                                   "WebSocket protocol error; protocolError.statusCode = %u; "
+                                   "protocolError.description = %s",
+                                   code, what)
+                  : failure_format(0, "%s", what);
 
-    (void)ws;
     wire->told = true;
     socket_receive_error(wire->base.socket, failure);
     failure_unref(failure);
