@@ -9,9 +9,9 @@
 #include "store/shard.h"
 #include "store/store_parts.h"
 
-#define LARGE_FRAMES 1024 /* 4 MB: checkpoint when it can be done without waiting */
-#define HUGE_FRAMES  8192 /* 32 MB: wait for the flush under way */
-#define PARKED_BATCH 64   /* per poll: a shard that closes thousands still answers in between */
+#define LARGE_FRAMES 4000  /* checkpoint when it can be done without waiting; an index page is 4096 */
+#define HUGE_FRAMES  16000 /* wait for the flush under way */
+#define PARKED_BATCH 64    /* per poll: a shard that closes thousands still answers in between */
 
 static struct database *of_pages(struct pages *pages)
 {

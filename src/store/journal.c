@@ -308,6 +308,7 @@ static int wait_for_space(struct journal *journal, const struct journal_entry *e
 int journal_append(struct journal *journal, const struct journal_entry *entry, uint64_t *lsn)
 {
     struct gathered *batch;
+    bool idle = false;
     int r;
 
     ASSERT(entry->record.len <= journal_record_bytes_max(journal));
@@ -321,8 +322,7 @@ int journal_append(struct journal *journal, const struct journal_entry *entry, u
     *lsn = journal->next_lsn++;
     if (batch->count++ == 0) {
         batch->first_lsn = *lsn;
-        if (journal->flushing == NULL)
-            pthread_cond_signal(&journal->work);
+        idle = journal->flushing == NULL;
     }
     buf_append_bytes(&batch->records, entry->record);
     batch->listeners[entry->listener] = true;
@@ -335,6 +335,8 @@ int journal_append(struct journal *journal, const struct journal_entry *entry, u
         list_push_back(&journal->pins, &entry->pin->link);
     }
     pthread_mutex_unlock(&journal->mutex);
+    if (idle)
+        pthread_cond_signal(&journal->work); /* the thread finds the mutex free */
     return 0;
 }
 

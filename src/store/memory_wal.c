@@ -62,8 +62,10 @@ void memory_wal_fini(struct memory_wal *wal)
 
 void memory_wal_clear(struct memory_wal *wal)
 {
-    for (uint32_t i = 0; i < wal->frame_count; i++)
-        pool_give(wal->pool, wal->frames[i]);
+    for (uint32_t i = 0; i < wal->frame_count; i++) {
+        if (wal->frames[i] != NULL)
+            pool_give(wal->pool, wal->frames[i]);
+    }
     wal->frame_count = 0;
     wal->commit_end = 0;
     wal->committed = 0;
@@ -92,6 +94,7 @@ static const uint8_t *place(const struct memory_wal *wal, uint64_t offset, size_
     within = (size_t)((offset - WAL_HEADER_BYTES) % FRAME_BYTES);
     ASSERT(index < wal->frame_count);
     frame = wal->frames[index];
+    ASSERT(frame != NULL);
     if (within < WAL_FRAME_HEADER_BYTES) {
         *len = WAL_FRAME_HEADER_BYTES - within;
         return frame->header + within;
@@ -126,7 +129,9 @@ static void add_frame(struct memory_wal *wal)
         wal->frame_cap = wal->frame_cap == 0 ? 4 : 2 * wal->frame_cap;
         wal->frames = mem_realloc_array(wal->frames, wal->frame_cap, sizeof(struct wal_frame *));
     }
-    wal->frames[wal->frame_count++] = pool_take(wal->pool);
+    wal->frames[wal->frame_count] = pool_take(wal->pool);
+    wal->frames[wal->frame_count]->index = wal->frame_count;
+    wal->frame_count++;
 }
 
 bool memory_wal_write(struct memory_wal *wal, const void *data, size_t len, uint64_t offset)
@@ -191,7 +196,11 @@ void memory_wal_committed(struct memory_wal *wal)
     ASSERT(wal->commit_end <= wal->frame_count);
     for (; wal->committed < wal->commit_end; wal->committed++) {
         struct wal_frame *frame = wal->frames[wal->committed];
+        struct wal_frame *old = map_u64_put(&wal->pages, wal_frame_page_number(frame), frame);
 
-        map_u64_put(&wal->pages, wal_frame_page_number(frame), frame);
+        if (old != NULL) {
+            wal->frames[old->index] = NULL;
+            pool_give(wal->pool, old);
+        }
     }
 }

@@ -11,6 +11,10 @@
  * Frames up to `committed` belong to commits that are in the journal. Behind them stand the frames
  * of the transaction under way and what a rolled back one left; the last frame of a commit says so
  * in its header.
+ *
+ * Of a page that was committed several times only the newest frame is kept: the one connection reads
+ * no other, neither for a query, whose snapshot moves with its own commits, nor in a checkpoint. So
+ * a busy object needs memory for the pages it changes, not for every change.
  */
 
 #include <stdbool.h>
@@ -24,6 +28,7 @@
 
 struct wal_frame {
     struct wal_frame *next; /* in the pool */
+    uint32_t index;         /* in the WAL */
     uint8_t header[WAL_FRAME_HEADER_BYTES];
     uint8_t page[PAGE_BYTES];
 };
@@ -42,7 +47,7 @@ struct memory_wal {
     struct wal_pool *pool; /* borrowed */
     uint8_t header[WAL_HEADER_BYTES];
     bool header_written;
-    struct wal_frame **frames; /* owned; frame i + 1 of the file */
+    struct wal_frame **frames; /* owned; frame i + 1 of the file; NULL: superseded */
     uint32_t frame_count;
     uint32_t frame_cap;
     uint32_t commit_end;  /* number of the last frame that ends a commit */

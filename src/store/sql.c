@@ -288,9 +288,11 @@ static int prepare(struct database *db, struct bytes *text, bool whole, struct s
     return 0;
 }
 
+/* `copied`: the statement outlives the call, and so must its values. */
 static int bind(struct database *db, sqlite3_stmt *sql, int place, const struct sql_value *value,
-                struct err_text *why)
+                bool copied, struct err_text *why)
 {
+    sqlite3_destructor_type life = copied ? SQLITE_TRANSIENT : SQLITE_STATIC;
     int rc = SQLITE_OK;
 
     switch (value->type) {
@@ -300,12 +302,12 @@ static int bind(struct database *db, sqlite3_stmt *sql, int place, const struct 
     case SQL_TEXT:
         rc = sqlite3_bind_text64(sql, place,
                                  value->bytes.len > 0 ? (const char *)value->bytes.data : "",
-                                 value->bytes.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+                                 value->bytes.len, life, SQLITE_UTF8);
         break;
     case SQL_BLOB:
         rc = sqlite3_bind_blob64(sql, place,
                                  value->bytes.len > 0 ? (const void *)value->bytes.data : "",
-                                 value->bytes.len, SQLITE_TRANSIENT);
+                                 value->bytes.len, life);
         break;
     }
     return rc != SQLITE_OK ? database_error(db, rc, why) : 0;
@@ -349,7 +351,7 @@ static int run(struct database *db, struct statement *statement, const struct sq
         r = DATABASE_ERROR;
     }
     for (size_t i = 0; i < binding_count && r == 0; i++)
-        r = bind(db, statement->sql, (int)i + 1, &bindings[i], why);
+        r = bind(db, statement->sql, (int)i + 1, &bindings[i], !writes, why);
     if (r == 0 && (writes || statement->defers))
         r = database_begin(db, why);
     if (r != 0) {

@@ -1,0 +1,423 @@
+/*
+ * What the store can do, without anything above it: one line per number.
+ *
+ *     bench_store [folder [parts]]       parts: one many read kv alarm new
+ *
+ * One shard thread keeps as many commits in flight as the line says; each commit inserts one row of
+ * about 100 bytes. Beside it stands what the disk can do: writing and syncing 4 KB in a loop.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "os/os.h"
+#include "store/alarm_index.h"
+#include "store/database.h"
+#include "store/kv.h"
+#include "store/sql.h"
+#include "store/store.h"
+
+#define RUN_NS       UINT64_C(2000000000)
+#define OBJECTS_MAX  10000
+#define SAMPLES_MAX  2000000
+#define FLIGHT_MAX   256
+
+struct flight {
+    uint64_t lsn;
+    uint64_t started_ns;
+};
+
+struct bench {
+    struct os *os;
+    char dir[512];
+    struct store *store;
+    struct store_shard *shard;
+    uint32_t ns;
+    struct database *objects[OBJECTS_MAX];
+
+    int wake_pipe[2];
+    struct flight flights[FLIGHT_MAX]; /* a ring, oldest first */
+    unsigned head, count;
+    uint32_t *samples; /* us */
+    size_t sample_count;
+};
+
+static void fail(const char *what, const char *why)
+{
+    fprintf(stderr, "bench_store: %s: %s\n", what, why);
+    exit(1);
+}
+
+static void wake(void *data)
+{
+    struct bench *bench = data;
+
+    if (write(bench->wake_pipe[1], "", 1) < 0)
+        return;
+}
+
+static void durable(void *data, uint64_t lsn, int fault)
+{
+    struct bench *bench = data;
+    uint64_t now = os_monotonic_ns(bench->os);
+
+    if (fault < 0)
+        fail("journal", err_name(fault));
+    while (bench->count > 0 && bench->flights[bench->head].lsn <= lsn) {
+        if (bench->sample_count < SAMPLES_MAX)
+            bench->samples[bench->sample_count++] =
+                (uint32_t)((now - bench->flights[bench->head].started_ns) / 1000);
+        bench->head = (bench->head + 1) % FLIGHT_MAX;
+        bench->count--;
+    }
+}
+
+static void wait_for_wake(struct bench *bench)
+{
+    char buffer[256];
+
+    if (read(bench->wake_pipe[0], buffer, sizeof buffer) < 0)
+        fail("read", "pipe");
+    store_shard_poll(bench->shard);
+}
+
+static void open_store(struct bench *bench)
+{
+    struct store_options options = {
+        .os = bench->os, .dir = bench->dir, .shard_count = 1, .sync = true};
+    struct store_shard_listener listener = {.wake = wake, .durable = durable, .data = bench};
+    struct err_text why;
+
+    if (store_open(&bench->store, &options, &why) != 0)
+        fail("open", why.text);
+    bench->shard = store_shard_create(bench->store, 0, &listener);
+    if (store_namespace(bench->store, "bench-Object", &bench->ns) != 0)
+        fail("namespace", "");
+}
+
+static void close_store(struct bench *bench)
+{
+    for (unsigned i = 0; i < OBJECTS_MAX; i++) {
+        database_close(bench->objects[i]);
+        bench->objects[i] = NULL;
+    }
+    store_shard_destroy(bench->shard);
+    store_close(bench->store);
+}
+
+static void make_id(unsigned number, uint8_t id[STORE_ID_SIZE])
+{
+    uint64_t x = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+    for (unsigned i = 0; i < STORE_ID_SIZE; i++) {
+        x ^= x >> 29;
+        x *= UINT64_C(0xbf58476d1ce4e5b9);
+        id[i] = (uint8_t)(x >> 32);
+    }
+}
+
+static struct database *object(struct bench *bench, unsigned number)
+{
+    uint8_t id[STORE_ID_SIZE];
+    struct err_text why;
+
+    if (bench->objects[number] == NULL) {
+        make_id(number, id);
+        if (database_open(&bench->objects[number], bench->shard, bench->ns, id, NULL, &why) != 0)
+            fail("database_open", why.text);
+    }
+    return bench->objects[number];
+}
+
+static void exec(struct database *db, const char *text, const struct sql_value *values,
+                 size_t count)
+{
+    struct sql_cursor *cursor;
+    struct err_text why;
+
+    if (sql_exec(db, bytes_of_string(text), values, count, &cursor, &why) != 0)
+        fail(text, why.text);
+    sql_cursor_close(cursor);
+}
+
+static void commit(struct bench *bench, struct database *db, uint64_t started_ns)
+{
+    struct flight *flight = &bench->flights[(bench->head + bench->count) % FLIGHT_MAX];
+    struct err_text why;
+
+    if (database_commit(db, &flight->lsn, &why) != 0)
+        fail("commit", why.text);
+    if (flight->lsn == 0)
+        return;
+    flight->started_ns = started_ns;
+    bench->count++;
+}
+
+static void insert(struct bench *bench, unsigned number)
+{
+    static const char text[] = "user-name what was said in the room, about a hundred bytes of it, "
+                               "as such messages are";
+    uint64_t started = os_monotonic_ns(bench->os);
+    struct database *db = object(bench, number);
+    struct sql_value values[2] = {{.type = SQL_REAL, .real = (double)(started / 1000000)},
+                                  {.type = SQL_TEXT, .bytes = bytes_of(text, sizeof text - 1)}};
+
+    exec(db, "INSERT INTO messages (at, text) VALUES (?, ?)", values, 2);
+    commit(bench, db, started);
+}
+
+static void drain(struct bench *bench)
+{
+    store_shard_poll(bench->shard);
+    while (bench->count > 0)
+        wait_for_wake(bench);
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double cpu_s(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void bench_inserts(struct bench *bench, unsigned in_flight, unsigned objects)
+{
+    uint64_t start;
+    uint64_t took;
+    double cpu;
+    unsigned next = 0;
+    uint64_t done = 0;
+
+    for (unsigned i = 0; i < objects; i++) {
+        exec(object(bench, i),
+             "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, at INTEGER, text TEXT)",
+             NULL, 0);
+        if (bench->count == FLIGHT_MAX)
+            drain(bench);
+        commit(bench, object(bench, i), 0);
+    }
+    drain(bench);
+    bench->sample_count = 0;
+    cpu = cpu_s();
+    start = os_monotonic_ns(bench->os);
+    while ((took = os_monotonic_ns(bench->os) - start) < RUN_NS) {
+        while (bench->count < in_flight) {
+            insert(bench, next);
+            next = (next + 1) % objects;
+            done++;
+        }
+        wait_for_wake(bench);
+    }
+    drain(bench);
+    took = os_monotonic_ns(bench->os) - start;
+    cpu = cpu_s() - cpu;
+    qsort(bench->samples, bench->sample_count, sizeof *bench->samples, compare);
+    printf("insert  %3u in flight, %5u objects: %8.0f/s  p50 %5u us  p99 %5u us  cpu %.1f us\n",
+           in_flight, objects, (double)done * 1e9 / (double)took,
+           bench->samples[bench->sample_count / 2],
+           bench->samples[bench->sample_count * 99 / 100], cpu * 1e6 / (double)done);
+    fflush(stdout);
+}
+
+static void bench_new_objects(struct bench *bench)
+{
+    uint64_t start = os_monotonic_ns(bench->os);
+
+    for (unsigned i = 0; i < OBJECTS_MAX; i++) {
+        struct database *db = object(bench, i);
+
+        exec(db, "CREATE TABLE messages (id INTEGER PRIMARY KEY, at INTEGER, text TEXT)", NULL, 0);
+        insert(bench, i);
+        if (i >= 512) {
+            database_close(bench->objects[i - 512]);
+            bench->objects[i - 512] = NULL;
+        }
+        store_shard_poll(bench->shard);
+        while (bench->count == FLIGHT_MAX)
+            wait_for_wake(bench);
+    }
+    drain(bench);
+    printf("new     %u objects with a table and a row, durable: %.2f s\n", OBJECTS_MAX,
+           (double)(os_monotonic_ns(bench->os) - start) / 1e9);
+}
+
+static void bench_open(struct bench *bench)
+{
+    uint64_t start = os_monotonic_ns(bench->os);
+    uint64_t took;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        exec(object(bench, i), "SELECT count(*) FROM messages", NULL, 0);
+        database_close(bench->objects[i]);
+        bench->objects[i] = NULL;
+    }
+    took = os_monotonic_ns(bench->os) - start;
+    printf("open    object with data, one query, close: %.1f us\n", (double)took / 1e6);
+}
+
+static void bench_reads(struct bench *bench)
+{
+    struct database *db = object(bench, 0);
+    struct sql_value value = {.type = SQL_REAL, .real = 1};
+    uint64_t start;
+
+    exec(db, "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, at INTEGER, text TEXT)",
+         NULL, 0);
+    insert(bench, 0);
+    drain(bench);
+    start = os_monotonic_ns(bench->os);
+
+    for (unsigned i = 0; i < 200000; i++)
+        exec(db, "SELECT text FROM messages WHERE id = ?", &value, 1);
+    printf("read    one row by key: %.2f us\n",
+           (double)(os_monotonic_ns(bench->os) - start) / 200000e3);
+}
+
+static void bench_kv(struct bench *bench)
+{
+    struct database *db = object(bench, 1);
+    uint64_t start = os_monotonic_ns(bench->os);
+    uint64_t done = 0;
+    char key[32];
+    char value[64];
+
+    while (os_monotonic_ns(bench->os) - start < RUN_NS) {
+        while (bench->count < FLIGHT_MAX) {
+            snprintf(key, sizeof key, "key-%u", (unsigned)(done % 1000));
+            snprintf(value, sizeof value, "a value of some forty bytes, number %u", (unsigned)done);
+            if (kv_put(db, bytes_of_string(key), bytes_of_string(value), NULL) != 0)
+                fail("kv_put", "");
+            commit(bench, db, os_monotonic_ns(bench->os));
+            done++;
+        }
+        wait_for_wake(bench);
+    }
+    drain(bench);
+    printf("kv put  256 in flight, 1 object: %.0f/s\n",
+           (double)done * 1e9 / (double)(os_monotonic_ns(bench->os) - start));
+}
+
+static void bench_disk(struct bench *bench)
+{
+    char path[600];
+    static uint8_t block[1024 * 1024];
+    struct os_file *file;
+    uint64_t start;
+    unsigned count = 0;
+
+    snprintf(path, sizeof path, "%s-disk", bench->dir);
+    if (os_open(bench->os, path, OS_READ | OS_WRITE | OS_CREATE, &file) != 0)
+        fail("open", path);
+    for (unsigned i = 0; i < 16; i++)
+        os_pwrite(file, block, sizeof block, (uint64_t)i * sizeof block);
+    os_fdatasync(file);
+    start = os_monotonic_ns(bench->os);
+    while (os_monotonic_ns(bench->os) - start < RUN_NS / 2) {
+        os_pwrite(file, block, 4096, (uint64_t)(count++ % 4096) * 4096);
+        os_fdatasync(file);
+    }
+    printf("disk    write and sync 4 KB in place: %.0f us\n",
+           (double)(os_monotonic_ns(bench->os) - start) / (double)count / 1e3);
+    os_close(file);
+    os_unlink(bench->os, path);
+}
+
+struct alarms {
+    unsigned fired;
+    uint64_t late_ms;
+};
+
+static void alarm_due(void *data, const struct alarm *alarm)
+{
+    (void)alarm;
+    ++*(unsigned *)data;
+}
+
+static void bench_alarms(struct bench *bench)
+{
+    unsigned count = 100000;
+    int64_t now_ms = os_wall_ns(bench->os) / 1000000;
+    uint64_t start = os_monotonic_ns(bench->os);
+    unsigned fired = 0;
+    struct err_text why;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct database *db = object(bench, i % 1000);
+
+        if (database_set_alarm(db, now_ms + 3600000 + i, NULL, &why) != 0)
+            fail("set_alarm", why.text);
+        commit(bench, db, os_monotonic_ns(bench->os));
+        if (bench->count == FLIGHT_MAX)
+            wait_for_wake(bench);
+    }
+    drain(bench);
+    printf("alarm   set, 1000 objects, 256 in flight: %.0f/s\n",
+           count * 1e9 / (double)(os_monotonic_ns(bench->os) - start));
+    alarm_index_take(bench->shard, INT64_MAX - 1, count, alarm_due, &fired);
+}
+
+/* Only the parts that the third argument names, if there is one. */
+static bool wanted(char **argv, int argc, const char *part)
+{
+    return argc < 3 || strstr(argv[2], part) != NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench bench;
+
+    bench.os = os_real();
+    snprintf(bench.dir, sizeof bench.dir, "%s/bench-store-%ld", argc > 1 ? argv[1] : "/tmp",
+             (long)getpid());
+    bench.samples = mem_new_array(uint32_t, SAMPLES_MAX);
+    if (pipe(bench.wake_pipe) != 0)
+        fail("pipe", "");
+    bench_disk(&bench);
+    open_store(&bench);
+    if (wanted(argv, argc, "one")) {
+        bench_inserts(&bench, 1, 1);
+        bench_inserts(&bench, 16, 1);
+        bench_inserts(&bench, 256, 1);
+    }
+    if (wanted(argv, argc, "many")) {
+        bench_inserts(&bench, 1, 1000);
+        bench_inserts(&bench, 16, 1000);
+        bench_inserts(&bench, 256, 1000);
+    }
+    if (wanted(argv, argc, "read"))
+        bench_reads(&bench);
+    if (wanted(argv, argc, "kv"))
+        bench_kv(&bench);
+    if (wanted(argv, argc, "alarm"))
+        bench_alarms(&bench);
+    close_store(&bench);
+    if (!wanted(argv, argc, "new"))
+        return 0;
+    strcat(bench.dir, "-new");
+    open_store(&bench);
+    bench_new_objects(&bench);
+    close_store(&bench);
+    open_store(&bench);
+    bench_open(&bench);
+    close_store(&bench);
+    mem_free(bench.samples);
+    return 0;
+}
