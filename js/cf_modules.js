@@ -8,6 +8,8 @@
 import { natives } from "./natives.js";
 import { DurableObject, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint } from "./cf_base.js";
 import { asyncHooksModule } from "./cf_async_hooks.js";
+import { compat } from "./compat.js";
+import { nodeModules, setProcessSources } from "./node_modules.js";
 
 const unsupported = (what) => {
   const refuse = function () {
@@ -81,6 +83,7 @@ const builtins = {
       }
     },
   }),
+  ...(compat.flags.nodejsCompat ? nodeModules : {}),
   "node:async_hooks": asyncHooksModule,
 };
 
@@ -99,6 +102,8 @@ export function requireModule(name) {
   }
   return module;
 }
+
+setProcessSources({ env: () => current.env, requireModule });
 
 function requireFile(name) {
   let module = loaded.get(name);

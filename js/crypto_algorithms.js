@@ -190,9 +190,10 @@ function aes(name, keyUsages, operations) {
 const CIPHER_USAGES = ["encrypt", "decrypt", "wrapKey", "unwrapKey"];
 
 function decryptionFailed(name, length) {
+  /* The length without the tag, where there is one: what the open-source runtime reports. */
   return operationError(
     "Decryption failed. This could be due to a ciphertext authentication failure, bad padding, incorrect CryptoKey, " +
-      `or another algorithm-specific reason. Input length was ${length} for ${name}`,
+      `or another algorithm-specific reason. Input length was ${length}, output length expected to be ${length} for ${name}`,
   );
 }
 
@@ -254,7 +255,7 @@ const AES_GCM = aes("AES-GCM", CIPHER_USAGES, {
     if (data.byteLength < tagLength / 8)
       throw operationError(`Ciphertext length of ${data.byteLength * 8} bits must be greater than or equal to the size of the AES-GCM tag length of ${tagLength} bits.`);
     const plain = natives.aes("GCM", false, keyMaterial(key), iv, data, aad, tagLength);
-    if (plain === null) throw decryptionFailed("AES-GCM", data.byteLength);
+    if (plain === null) throw decryptionFailed("AES-GCM", data.byteLength - tagLength / 8);
     return plain;
   },
 });

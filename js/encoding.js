@@ -9,13 +9,14 @@ import { expose, exposeClass, toDOMString, isBufferSource, requireArguments } fr
 import { DOMException } from "./dom_exception.js";
 import { GenericTransformStream } from "./streams.js";
 
-/* Below this length a loop here is quicker than a call to C. */
-const SHORT = 24;
+/* Up to these lengths a loop here is quicker than a call to C. */
+const SHORT_ENCODE = 192;
+const SHORT_DECODE = 48;
 
 /** UTF-8 bytes of a string. */
 export function encodeUtf8(string) {
   const length = string.length;
-  if (length <= SHORT) {
+  if (length <= SHORT_ENCODE) {
     const bytes = new Uint8Array(length);
     let i = 0;
     for (; i < length; i++) {
@@ -31,7 +32,7 @@ export function encodeUtf8(string) {
 /** Text of UTF-8 bytes, invalid parts replaced, a leading byte order mark dropped. */
 export function decodeUtf8(bytes) {
   const length = bytes.byteLength;
-  if (length <= SHORT && bytes instanceof Uint8Array) {
+  if (length <= SHORT_DECODE && bytes instanceof Uint8Array) {
     let text = "";
     let i = 0;
     for (; i < length; i++) {

@@ -37,7 +37,10 @@ const HOST_CALLER = 32;
 
 const SCRATCH_SIZE = 16 * 1024;
 const SCRATCH_KEPT_MAX = 1024 * 1024;
-const SHORT_STRING = 48;
+
+/* Up to these lengths a loop here is quicker than a call to C. */
+const SHORT_WRITE = 256;
+const SHORT_READ = 80;
 
 const T_PADDING = 0x00;
 const T_DENSE_END = 0x24; /* $ */
@@ -190,8 +193,7 @@ function writeTagged(tag, n) {
 function writeDoubleBits(n) {
   if (at + 8 > out.length) grow(8);
   double[0] = n;
-  out.set(doubleBytes, at);
-  at += 8;
+  for (let i = 0; i < 8; i++) out[at++] = doubleBytes[i];
 }
 
 function writeNumber(n) {
@@ -219,7 +221,7 @@ function writeString(text) {
   const start = at;
   out[at++] = T_ONE_BYTE;
   writeVarint(length);
-  if (length > SHORT_STRING) {
+  if (length > SHORT_WRITE) {
     if (natives.latin1_write(text, out, at)) {
       at += length;
       return;
@@ -247,7 +249,7 @@ function writeTwoByteString(text) {
   if ((at + 1 + varintSize(size)) & 1) out[at++] = T_PADDING;
   writeTagged(T_TWO_BYTE, size);
   if (at + size > out.length) grow(size);
-  if (length > SHORT_STRING) {
+  if (length > SHORT_WRITE) {
     natives.utf16le_write(text, out, at);
     at += size;
     return;
@@ -466,8 +468,8 @@ function writePlainObject(object) {
 function writeArray(array) {
   const length = array.length;
   const keys = Object.keys(array);
-  let dense = keys.length >= length;
-  if (dense) for (let i = 0; i < length && dense; i++) dense = keys[i] === String(i);
+  /* Indices come first and in order: if the last one is in its place, they all are. */
+  const dense = length === 0 || (keys.length >= length && keys[length - 1] === String(length - 1));
   if (!dense) {
     writeTagged(T_SPARSE, length);
     writeTagged(T_SPARSE_END, writeProperties(array, keys));
@@ -772,10 +774,41 @@ function take(length) {
   return start;
 }
 
-function readOneByteString() {
+/*
+ * Property names come again and again. The cache maps a few bytes to a string that the engine has
+ * already made a property name of; a slot holds the last name that hashed to it.
+ */
+const KEY_LENGTH_MAX = 24;
+const KEY_SLOTS = 512;
+const keys = new Array(KEY_SLOTS).fill("");
+
+function readKey() {
   const length = readVarint();
   const start = take(length);
-  if (length > SHORT_STRING) return natives.latin1_decode(input, start, start + length);
+  if (length > KEY_LENGTH_MAX) {
+    from = start;
+    return readLatin1(length);
+  }
+  let hash = length;
+  for (let i = start; i < from; i++) hash = (hash * 31 + input[i]) | 0;
+  const slot = (hash ^ (hash >>> 9)) & (KEY_SLOTS - 1);
+  const known = keys[slot];
+  if (known.length === length) {
+    let i = 0;
+    while (i < length && known.charCodeAt(i) === input[start + i]) i++;
+    if (i === length) return known;
+  }
+  from = start;
+  return (keys[slot] = readLatin1(length));
+}
+
+function readOneByteString() {
+  return readLatin1(readVarint());
+}
+
+function readLatin1(length) {
+  const start = take(length);
+  if (length > SHORT_READ) return natives.latin1_decode(input, start, start + length);
   let text = "";
   for (let i = start; i < from; i++) text += String.fromCharCode(input[i]);
   return text;
@@ -785,7 +818,7 @@ function readTwoByteString() {
   const size = readVarint();
   if (size & 1) throw corrupt();
   const start = take(size);
-  if (size > SHORT_STRING) return natives.utf16le_decode(input, start, start + size);
+  if (size > SHORT_READ) return natives.utf16le_decode(input, start, start + size);
   let text = "";
   for (let i = start; i < from; i += 2) text += String.fromCharCode(input[i] | (input[i + 1] << 8));
   return text;
@@ -936,7 +969,7 @@ function readProperties(object, endTag) {
     const tag = readTag();
     if (tag === endTag) return count;
     let key;
-    if (tag === T_ONE_BYTE) key = readOneByteString();
+    if (tag === T_ONE_BYTE) key = readKey();
     else {
       key = readTagged(tag);
       if (typeof key !== "string" && typeof key !== "number") throw corrupt();

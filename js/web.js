@@ -19,6 +19,7 @@ import "./crypto.js";
 import "./caches.js";
 import "./event_source.js";
 import "./html_rewriter.js";
+import "./node_globals.js";
 import { exposed } from "./webidl.js";
 
 export { compat, computeFlags } from "./compat.js";
@@ -33,6 +34,7 @@ export { reportException, unhandledRejection, rejectionHandled } from "./report.
 export { globalEvents } from "./global_events.js";
 export { FetchEvent, ScheduledEvent, ExtendableEvent } from "./events.js";
 export { setFetchHandler } from "./fetch.js";
+export { nodeModules } from "./node_modules.js";
 
 /** Put everything exposed so far on globalThis; again after more was exposed. */
 export function installGlobals() {
