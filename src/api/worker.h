@@ -40,6 +40,8 @@ struct worker_bundle {
      *    unsupported {"what"}: touching it throws an error that names it */
     struct bytes settings;
     struct namespace *const *namespaces;
+    const bool *namespace_bound; /* one each: a binding names it, so that its class must be exported;
+                                  * NULL: all are */
     size_t namespace_count;
 };
 

@@ -150,8 +150,8 @@ static void esbuild_exited(struct build *build)
 static const char *source_root(const struct build *build)
 {
     size_t len = strlen(build->project->dir);
-    bool inside = strncmp(build->out_dir, build->project->dir, len) == 0 &&
-                  build->out_dir[len] == '/';
+    bool inside =
+        strncmp(build->out_dir, build->project->dir, len) == 0 && build->out_dir[len] == '/';
 
     return inside ? build->out_dir + len + 1 : build->out_dir;
 }

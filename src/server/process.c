@@ -42,6 +42,7 @@ struct version {
     struct project *project;
     struct bundle *bundle;
     struct namespace **namespaces; /* owned array of borrowed ones, as project->classes */
+    bool *bound;                   /* owned: of each, whether a binding names it */
     struct worker_bundle worker;
 };
 
@@ -185,6 +186,7 @@ static void version_destroy(struct version *version)
     bundle_destroy(version->bundle);
     project_destroy(version->project);
     mem_free(version->namespaces);
+    mem_free(version->bound);
     mem_free(version);
 }
 
@@ -217,7 +219,9 @@ static struct version *version_create(struct process *process, struct project *p
     version->project = project;
     version->bundle = bundle;
     version->namespaces = mem_new_array(struct namespace *, count + 1);
+    version->bound = mem_new_array(bool, count + 1);
     for (size_t i = 0; i < count; i++) {
+        version->bound[i] = project->classes[i].bound;
         int r = namespace_for(process, &project->classes[i], &version->namespaces[i]);
         if (r < 0) {
             fprintf(stderr, "error: the class %s cannot be registered in %s: %s\n",
@@ -232,6 +236,7 @@ static struct version *version_create(struct process *process, struct project *p
         .source_map = buf_bytes(&bundle->map),
         .settings = bytes_of_string(project->settings),
         .namespaces = version->namespaces,
+        .namespace_bound = version->bound,
         .namespace_count = count,
     };
     return version;
