@@ -1,6 +1,7 @@
 #include "js/engine.h"
 
 #include <glib.h>
+#include <pthread.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -21,9 +22,11 @@ struct js_engine *js_engine_here(void)
 
 struct js_engine *js_engine_create(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct js_engine *engine = mem_new(struct js_engine);
 
     ASSERT(here == NULL);
+    pthread_once(&once, JSInitializeMainThread);
     list_init(&engine->realms);
 
     /* The machine takes the thread's default context when it is made, and keeps it. */

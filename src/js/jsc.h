@@ -48,3 +48,8 @@ JSScriptRef JSScriptCreateFromString(JSContextGroupRef group, JSStringRef url, i
 JSValueRef JSScriptEvaluate(JSContextRef ctx, JSScriptRef script, JSValueRef self,
                             JSValueRef *exception);
 void JSScriptRelease(JSScriptRef script);
+
+/* Makes the calling thread the one that the machine takes for the process's main thread, once.
+ * Without one, the first full collection that a timer starts on any thread crashes: it asks for the
+ * memory pressure, whose observer wants the main thread's run loop. */
+void JSInitializeMainThread(void) __asm__("_ZN3WTF20initializeMainThreadEv");
