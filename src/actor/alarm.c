@@ -51,6 +51,7 @@ struct alarm_run {
     struct output_gate_wait wait;
     struct failure *failure; /* owned: how it broke its object */
     struct message message;  /* under way from then until decide_after_reset() */
+    struct list link;        /* shard->stranded */
 };
 
 static void run_free(struct alarm_run *run)
@@ -295,34 +296,78 @@ void alarm_end(struct life *life, struct parcel *parcel, const struct event_resu
 
 /* ---- from the index ---- */
 
+static void deliver_run(struct alarm_run *run)
+{
+    struct event *event = event_create(EVENT_ALARM);
+    struct object_id id;
+
+    run->shard->counts.alarms++;
+    event->alarm.scheduled_ms = run->alarm.scheduled_ms;
+    event->alarm.retry_count = run->alarm.retry_count;
+    event->reply = replied;
+    event->reply_data = run;
+    memcpy(id.bytes, run->alarm.id, sizeof id.bytes);
+    shard_send(run->shard, run->ns, &id, run->name, event);
+}
+
+/* Its class is not part of the program, or not yet: wait for it here as long as there is room, and
+ * beyond that ask again now and then. */
+static void strand(struct alarm_run *run)
+{
+    struct shard *shard = run->shard;
+
+    if (shard->stranded_count < LIMIT_ALARMS_STRANDED) {
+        list_push_back(&shard->stranded, &run->link);
+        shard->stranded_count++;
+        return;
+    }
+    alarm_index_retry(shard->store, &run->alarm, shard->wall_ms + LIMIT_ALARM_RETRY_MAX_MS,
+                      run->alarm.retry_count);
+    run_free(run);
+}
+
+void alarm_class_set(struct shard *shard, struct namespace *ns)
+{
+    struct list *link;
+    struct list *next;
+
+    list_for_each_safe (link, next, &shard->stranded) {
+        struct alarm_run *run = container_of(link, struct alarm_run, link);
+
+        if (run->alarm.namespace_number != namespace_number(ns))
+            continue;
+        list_remove(link);
+        shard->stranded_count--;
+        run->ns = ns;
+        deliver_run(run);
+    }
+}
+
+void alarm_drop_stranded(struct shard *shard)
+{
+    struct list *link;
+
+    while ((link = list_pop_front(&shard->stranded)) != NULL)
+        run_free(container_of(link, struct alarm_run, link));
+    shard->stranded_count = 0;
+}
+
 static void due(void *data, const struct alarm *alarm)
 {
     struct shard *shard = data;
     struct alarm_run *run = mem_new(struct alarm_run);
-    struct event *event;
-    struct object_id id;
 
     run->alarm = *alarm;
     run->name = mem_strdup(alarm->name);
     run->alarm.name = run->name;
     run->shard = shard;
     run->limit.fire = limit_exceeded;
+    list_init(&run->link);
     run->ns = shard_namespace(shard, alarm->namespace_number);
-    if (run->ns == NULL) {
-        /* Its class is not part of this program: ask again now and then. */
-        alarm_index_retry(shard->store, &run->alarm, shard->wall_ms + LIMIT_ALARM_RETRY_MAX_MS,
-                          alarm->retry_count);
-        run_free(run);
-        return;
-    }
-    shard->counts.alarms++;
-    event = event_create(EVENT_ALARM);
-    event->alarm.scheduled_ms = alarm->scheduled_ms;
-    event->alarm.retry_count = alarm->retry_count;
-    event->reply = replied;
-    event->reply_data = run;
-    memcpy(id.bytes, alarm->id, sizeof id.bytes);
-    shard_send(shard, run->ns, &id, run->name, event);
+    if (run->ns != NULL)
+        deliver_run(run);
+    else
+        strand(run);
 }
 
 int64_t alarm_dispatch(struct shard *shard)

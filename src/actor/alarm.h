@@ -12,11 +12,18 @@
 
 struct event_result;
 struct life;
+struct namespace;
 struct parcel;
 struct shard;
 
 /* Delivers what is due; returns ms until there may be more, -1: none known. */
 int64_t alarm_dispatch(struct shard *shard);
+
+/* The namespace has a class now: alarms that waited for it are delivered. */
+void alarm_class_set(struct shard *shard, struct namespace *ns);
+
+/* At the end of a shard: the index still has them. */
+void alarm_drop_stranded(struct shard *shard);
 
 /* The alarm event is handed to the class in the turn that runs: false when it is out of date. */
 bool alarm_begin(struct life *life, struct parcel *parcel);

@@ -1,5 +1,6 @@
 #include "actor/class.h"
 
+#include "actor/alarm.h"
 #include "actor/object_state.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -68,4 +69,6 @@ void shard_set_class(struct shard *shard, struct namespace *ns, struct class *cl
     }
     shard->classes[index] = (struct class_slot){ns, class};
     shard_for_each_life(shard, make_stale, ns);
+    if (class != NULL)
+        alarm_class_set(shard, ns);
 }

@@ -171,6 +171,7 @@ struct shard *shard_create(struct shard_group *group, unsigned index, void (*wak
     list_init(&shard->commits);
     list_init(&shard->vaults);
     list_init(&shard->arrivals);
+    list_init(&shard->stranded);
     os_random(group->options.os, &seed, sizeof seed);
     rng_init(&shard->rng, seed);
     shard->store = store_shard_create(group->options.store, index, &listener);
@@ -262,6 +263,7 @@ void shard_destroy(struct shard *shard)
     while (run_messages(shard, UINT32_MAX))
         ;
     forget_everything(shard);
+    alarm_drop_stranded(shard);
     sockets_drop_arrivals(shard);
     __atomic_store_n(&shard->alive, false, __ATOMIC_RELEASE);
     store_shard_destroy(shard->store);

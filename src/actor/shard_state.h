@@ -51,6 +51,8 @@ struct shard {
     struct list held;     /* life.rest_link, by quiet_since_ms: something that expires does */
     struct list commits;  /* commit.link, by lsn */
     struct list vaults;   /* vault.link, least recently used first */
+    struct list stranded; /* alarm_run.link: due, and their class is missing */
+    size_t stranded_count;
     struct list arrivals; /* waiting.link: sockets with something to hand over */
     struct batch *spare;  /* an empty batch kept for its memory */
     size_t vault_count;

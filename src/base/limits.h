@@ -79,6 +79,7 @@
 #define LIMIT_ALARM_RETRY_MS          2000               /* CF: the first; each doubles */
 #define LIMIT_ALARM_RETRY_MAX_MS      1024000            /* workerd: 2 s doubled nine times */
 #define LIMIT_ALARMS_PER_TURN         64                 /* ours: taken from the index at a time */
+#define LIMIT_ALARMS_STRANDED         1024               /* ours: due, waiting for their class */
 #define LIMIT_OUTBOX_BYTES            (256 * 1024 * 1024) /* ours: said and not yet durable */
 #define LIMIT_OUTBOX_SPARE_LETTERS    4096               /* ours: kept for the next turn */
 #define LIMIT_SHARD_STEPS_PER_TURN    256                /* ours: turns of objects, then the loop */

@@ -3,11 +3,10 @@
 /*
  * Fake store
  *
- * store/store.h, database.h and alarm_index.h in memory, for tests of what stands on them. A database
- * is a list of numbers and an alarm; the test decides when a commit is durable, which fail, and when
- * an alarm is due. A commit is visible to whoever opens the database again at once, and is taken
- * back by fake_store_lose() as if the power had failed. Several shards may use it from several
- * threads.
+ * store/store.h, database.h and alarm_index.h in memory, for tests of what stands on them. A
+ * database is a number and an alarm; the test decides when a commit is durable, which fail, and
+ * when a file cannot be opened. What is committed is seen at once by whoever opens the database
+ * again. Several shards may use it from several threads.
  */
 
 #include <stdbool.h>
