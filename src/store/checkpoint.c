@@ -9,7 +9,8 @@
 #include "store/shard.h"
 #include "store/store_parts.h"
 
-#define LARGE_FRAMES 4000  /* checkpoint when it can be done without waiting; an index page is 4096 */
+#define LARGE_FRAMES                                                                               \
+    4000 /* checkpoint when it can be done without waiting; an index page is 4096 */
 #define HUGE_FRAMES  16000 /* wait for the flush under way */
 #define PARKED_BATCH 64    /* per poll: a shard that closes thousands still answers in between */
 

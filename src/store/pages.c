@@ -245,6 +245,9 @@ int pages_commit(struct pages *pages)
         memory_wal_committed(wal);
         pages->size_pages = size_pages;
         forget_alarm(pages);
+    } else {
+        /* SQLite rolls back; the sync of a later checkpoint must not take these frames for good. */
+        wal->commit_end = wal->committed;
     }
     map_u64_fini(&fresh.frames);
     pages->commit_fault = r;

@@ -286,9 +286,11 @@ static void store_free(struct store *store)
 {
     if (store->journal != NULL)
         store->stopping = true;
-    keeper_destroy(store->keeper);
+    if (store->keeper != NULL)
+        keeper_stop(store->keeper);
     if (store->alarms != NULL)
-        alarm_table_unpin(store->alarms);
+        alarm_table_unpin(store->alarms); /* its statements, before the keeper's database */
+    keeper_destroy(store->keeper);
     if (store->journal != NULL)
         journal_destroy(store->journal);
     else if (store->log != NULL)

@@ -25,10 +25,10 @@
 #include "store/sql.h"
 #include "store/store.h"
 
-#define RUN_NS       UINT64_C(2000000000)
-#define OBJECTS_MAX  10000
-#define SAMPLES_MAX  2000000
-#define FLIGHT_MAX   256
+#define RUN_NS      UINT64_C(2000000000)
+#define OBJECTS_MAX 10000
+#define SAMPLES_MAX 2000000
+#define FLIGHT_MAX  256
 
 struct flight {
     uint64_t lsn;
@@ -232,8 +232,8 @@ static void bench_inserts(struct bench *bench, unsigned in_flight, unsigned obje
     qsort(bench->samples, bench->sample_count, sizeof *bench->samples, compare);
     printf("insert  %3u in flight, %5u objects: %8.0f/s  p50 %5u us  p99 %5u us  cpu %.1f us\n",
            in_flight, objects, (double)done * 1e9 / (double)took,
-           bench->samples[bench->sample_count / 2],
-           bench->samples[bench->sample_count * 99 / 100], cpu * 1e6 / (double)done);
+           bench->samples[bench->sample_count / 2], bench->samples[bench->sample_count * 99 / 100],
+           cpu * 1e6 / (double)done);
     fflush(stdout);
 }
 

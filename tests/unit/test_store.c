@@ -1,216 +1,346 @@
-#include <stdlib.h>
-#include <string.h>
+#include <errno.h>
 
-#include "base/bytes.h"
-#include "base/err.h"
-#include "base/mem.h"
-#include "os/os.h"
-#include "sim_os.h"
-#include "store/database.h"
-#include "store/sql.h"
 #include "store/store.h"
-#include "test.h"
+#include "store_world.h"
 
-/*
- * The store as a whole, on a simulated kernel: what is committed is there afterwards.
- */
-
-static uint64_t reported_lsn;
-static int reported_fault;
-
-static void wake(void *data)
-{
-    (void)data;
-}
-
-static void durable(void *data, uint64_t lsn, int fault)
-{
-    (void)data;
-    reported_lsn = lsn;
-    reported_fault = fault;
-}
-
-static const struct store_shard_listener listener = {.wake = wake, .durable = durable};
-
-struct world {
-    struct sim_os *sim;
-    struct store *store;
-    struct store_shard *shard;
-    uint32_t ns;
-};
-
-static void open_store(struct world *world)
-{
-    struct store_options options = {
-        .os = sim_os_base(world->sim),
-        .dir = "/data",
-        .shard_count = 1,
-        .segment_size_bytes = 256 * 1024,
-        .segment_count = 4,
-        .sync = true,
-        .stepped = true,
-    };
-    struct err_text why = {""};
-    int r = store_open(&world->store, &options, &why);
-
-    if (r != 0)
-        test_note("%s", why.text);
-    CHECK_EQ(r, 0);
-    world->shard = store_shard_create(world->store, 0, &listener);
-    CHECK_EQ(store_namespace(world->store, "chat-ChatRoom", &world->ns), 0);
-}
-
-static void close_store(struct world *world)
-{
-    store_shard_destroy(world->shard);
-    store_close(world->store);
-}
-
-static struct world fresh_world(void)
-{
-    struct world world = {.sim = sim_os_create(1)};
-
-    reported_lsn = 0;
-    reported_fault = 0;
-    open_store(&world);
-    return world;
-}
-
-static void end_world(struct world *world)
-{
-    close_store(world);
-    sim_os_destroy(world->sim);
-}
-
-static const uint8_t *id_of(unsigned number)
-{
-    static uint8_t id[STORE_ID_SIZE];
-
-    memset(id, 0, sizeof id);
-    id[0] = (uint8_t)(number * 37);
-    memcpy(id + 8, &number, sizeof number);
-    return id;
-}
-
-static struct database *open_object(struct world *world, unsigned number)
-{
-    struct database *db = NULL;
-    struct err_text why = {""};
-
-    CHECK_EQ(database_open(&db, world->shard, world->ns, id_of(number), NULL, &why), 0);
-    return db;
-}
-
-static void run(struct database *db, const char *text)
-{
-    struct sql_cursor *cursor = NULL;
-    struct err_text why = {""};
-    int r = sql_exec(db, bytes_of_string(text), NULL, 0, &cursor, &why);
-
-    if (r != 0)
-        test_note("%s", why.text);
-    CHECK_EQ(r, 0);
-    sql_cursor_close(cursor);
-}
-
-static int64_t number(struct database *db, const char *text)
-{
-    struct sql_cursor *cursor = NULL;
-    struct err_text why = {""};
-    int64_t value = -1;
-    int r = sql_exec(db, bytes_of_string(text), NULL, 0, &cursor, &why);
-
-    if (r != 0)
-        test_note("%s", why.text);
-    CHECK_EQ(r, 0);
-    if (sql_cursor_has_row(cursor))
-        value = sql_cursor_value(cursor, 0).integer;
-    sql_cursor_close(cursor);
-    return value;
-}
-
-static uint64_t commit(struct database *db)
-{
-    struct err_text why = {""};
-    uint64_t lsn = 0;
-    int r = database_commit(db, &lsn, &why);
-
-    if (r != 0)
-        test_note("%s", why.text);
-    CHECK_EQ(r, 0);
-    return lsn;
-}
-
-static void settle(struct world *world)
-{
-    store_step(world->store);
-    store_shard_poll(world->shard);
-}
+static const char make[] = "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)";
 
 TEST(a_commit_is_reported_durable_after_the_next_flush)
 {
-    struct world world = fresh_world();
-    struct database *db = open_object(&world, 1);
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
     uint64_t lsn;
 
-    run(db, "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)");
-    run(db, "INSERT INTO t (b) VALUES ('one'), ('two')");
-    lsn = commit(db);
+    check_runs(db, make);
+    check_runs(db, "INSERT INTO t (b) VALUES ('one'), ('two')");
+    lsn = check_commits(db);
     CHECK(lsn > 0);
-    store_shard_poll(world.shard);
-    CHECK(reported_lsn < lsn);
-    settle(&world);
-    CHECK(reported_lsn >= lsn);
+    store_shard_poll(world->shard);
+    CHECK(world->durable_lsn < lsn);
+    store_world_settle(world);
+    CHECK(world->durable_lsn >= lsn);
+    CHECK_EQ(store_shard_durable_lsn(world->shard), world->durable_lsn);
     database_close(db);
-    end_world(&world);
+    store_world_end(world);
 }
 
 TEST(a_turn_without_writes_has_no_lsn)
 {
-    struct world world = fresh_world();
-    struct database *db = open_object(&world, 1);
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
 
-    CHECK_EQ(number(db, "SELECT 41 + 1"), 42);
-    CHECK_EQ(commit(db), 0);
+    CHECK_EQ(number_of(db, "SELECT 41 + 1"), 42);
+    CHECK_EQ(check_commits(db), 0);
     database_close(db);
-    end_world(&world);
+    store_world_end(world);
 }
 
 TEST(what_was_committed_is_there_after_a_clean_stop)
 {
-    struct world world = fresh_world();
-    struct database *db = open_object(&world, 1);
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
 
-    run(db, "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)");
-    run(db, "INSERT INTO t (b) VALUES ('one'), ('two')");
-    commit(db);
+    check_runs(db, make);
+    check_runs(db, "INSERT INTO t (b) VALUES ('one'), ('two')");
+    check_commits(db);
     database_close(db);
-    close_store(&world);
-    open_store(&world);
-    db = open_object(&world, 1);
-    CHECK_EQ(number(db, "SELECT count(*) FROM t"), 2);
+    store_world_close(world);
+    store_world_open(world);
+    db = store_world_object(world, 1);
+    CHECK_EQ(number_of(db, "SELECT count(*) FROM t"), 2);
     database_close(db);
-    end_world(&world);
+    store_world_end(world);
 }
 
-TEST(what_is_durable_is_there_after_a_power_failure)
+TEST(what_is_durable_is_there_after_a_power_failure_and_the_rest_is_there_or_not)
 {
-    struct world world = fresh_world();
-    struct database *db = open_object(&world, 1);
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        struct store_world *world = store_world_create();
+        struct database *db = store_world_object(world, 1);
 
-    run(db, "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)");
-    run(db, "INSERT INTO t (b) VALUES ('one'), ('two')");
-    commit(db);
-    settle(&world);
-    run(db, "INSERT INTO t (b) VALUES ('three')");
-    commit(db);
-    sim_os_crash(world.sim, 7);
+        check_runs(db, make);
+        check_runs(db, "INSERT INTO t (b) VALUES ('one'), ('two')");
+        check_commits(db);
+        store_world_settle(world);
+        check_runs(db, "INSERT INTO t (b) VALUES ('three')");
+        check_commits(db);
+        sim_os_crash(world->sim, seed);
+        database_close(db);
+        store_world_crash(world, seed);
+        db = store_world_object(world, 1);
+        CHECK_EQ(number_of(db, "SELECT count(*) FROM t"), 2);
+        database_close(db);
+        store_world_end(world);
+    }
+}
+
+TEST(after_a_clean_stop_a_file_is_an_ordinary_database)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+    struct buf content = {0};
+
+    check_runs(db, make);
+    check_commits(db);
     database_close(db);
-    close_store(&world);
-    sim_os_boot(world.sim);
-    open_store(&world);
-    db = open_object(&world, 1);
-    CHECK(number(db, "SELECT count(*) FROM t") >= 2);
+    store_world_close(world);
+    CHECK(sim_os_load(world->sim,
+                      "/data/do/chat-ChatRoom/"
+                      "2500000000000000010000000000000000000000000000000000000000000000.sqlite",
+                      &content));
+    CHECK_EQ(content.len, 2 * 4096);
+    CHECK(memcmp(content.data, "SQLite format 3", 16) == 0);
+    buf_fini(&content);
+    sim_os_destroy(world->sim);
+}
+
+TEST(an_object_that_never_writes_has_no_file)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+    struct buf content = {0};
+
+    CHECK_EQ(number_of(db, "SELECT count(*) FROM sqlite_schema"), 0);
+    check_commits(db);
     database_close(db);
-    end_world(&world);
+    store_world_close(world);
+    CHECK(!sim_os_load(world->sim,
+                       "/data/do/chat-ChatRoom/"
+                       "2500000000000000010000000000000000000000000000000000000000000000.sqlite",
+                       &content));
+    buf_fini(&content);
+    sim_os_destroy(world->sim);
+}
+
+TEST(a_second_store_on_the_same_folder_is_refused_in_a_sentence)
+{
+    struct store_world *world = store_world_create();
+    struct store_world other = {.sim = world->sim, .shard_count = 1};
+    struct err_text why = {""};
+
+    CHECK_EQ(store_world_try_open(&other, &why), STORE_OPEN_LOCKED);
+    CHECK(strstr(why.text, "/data is in use by another process (pid ") != NULL);
+    store_world_end(world);
+}
+
+TEST(a_folder_of_a_newer_version_is_refused)
+{
+    struct store_world *world = store_world_create();
+    struct err_text why = {""};
+
+    store_world_close(world);
+    sim_os_store(world->sim, "/data/version", BYTES("dormouse data 2\n"));
+    CHECK_EQ(store_world_try_open(world, &why), STORE_OPEN_NEWER);
+    CHECK(strstr(why.text, "newer version") != NULL);
+    sim_os_destroy(world->sim);
+}
+
+TEST(a_namespace_keeps_its_number)
+{
+    struct store_world *world = store_world_create();
+    uint32_t other;
+    uint32_t again;
+
+    CHECK_EQ(store_namespace(world->store, "w/../x-Kläss", &other), 0);
+    CHECK(other != world->ns);
+    store_world_close(world);
+    store_world_open(world);
+    CHECK_EQ(store_namespace(world->store, "w/../x-Kläss", &again), 0);
+    CHECK_EQ(again, other);
+    CHECK_STR_EQ(store_namespace_key(world->store, other), "w/../x-Kläss");
+    CHECK(store_namespace_key(world->store, 99) == NULL);
+    store_world_end(world);
+}
+
+TEST(a_hole_before_acknowledged_commits_is_damage_with_file_and_offset)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+    struct err_text why = {""};
+    struct buf segment = {0};
+
+    check_runs(db, make);
+    for (int i = 0; i < 5; i++) {
+        check_runs(db, "INSERT INTO t (b) VALUES ('x')");
+        check_commits(db);
+        store_world_settle(world);
+    }
+    sim_os_kill(world->sim);
+    database_close(db);
+    store_world_close(world);
+    sim_os_boot(world->sim);
+    CHECK(sim_os_load(world->sim, "/data/journal/segment-0000", &segment));
+    segment.data[2 * 512 + 90] ^= 1;
+    sim_os_store(world->sim, "/data/journal/segment-0000", buf_bytes(&segment));
+    CHECK_EQ(store_world_try_open(world, &why), STORE_OPEN_DAMAGED);
+    CHECK(strstr(why.text, "/data/journal/segment-0000 is damaged at offset ") != NULL);
+    buf_fini(&segment);
+    sim_os_destroy(world->sim);
+}
+
+TEST(a_transaction_larger_than_a_batch_is_there_as_a_whole_or_not_at_all)
+{
+    for (uint64_t seed = 1; seed < 10; seed++) {
+        struct store_world *world = store_world_create();
+        struct database *db = store_world_object(world, 1);
+        int64_t count;
+
+        check_runs(db, "CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)");
+        check_commits(db);
+        store_world_settle(world);
+        check_runs(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100) "
+                       "INSERT INTO t SELECT i, randomblob(2000) FROM n");
+        check_commits(db); /* 200 KB; a batch of this journal takes 64 */
+        if (seed % 2 == 0)
+            store_world_settle(world);
+        sim_os_crash(world->sim, seed);
+        database_close(db);
+        store_world_crash(world, seed);
+        db = store_world_object(world, 1);
+        count = number_of(db, "SELECT count(*) FROM t");
+        CHECK(count == 100 || (count == 0 && seed % 2 == 1));
+        database_close(db);
+        store_world_end(world);
+    }
+}
+
+TEST(segments_are_used_again_while_the_journal_goes_on)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+    struct buf segment = {0};
+
+    check_runs(db, "CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)");
+    for (int i = 0; i < 400; i++) {
+        check_runs(db, "INSERT OR REPLACE INTO t SELECT abs(random() % 50), randomblob(8000)");
+        check_commits(db);
+        store_world_settle(world);
+    }
+    CHECK(!sim_os_load(world->sim, "/data/journal/segment-0008", &segment));
+    database_close(db);
+    store_world_end(world);
+    buf_fini(&segment);
+}
+
+TEST(an_object_may_be_opened_again_before_its_close_is_durable)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+
+    check_runs(db, make);
+    check_runs(db, "INSERT INTO t (b) VALUES ('one')");
+    check_commits(db);
+    database_close(db);
+    db = store_world_object(world, 1);
+    CHECK_EQ(number_of(db, "SELECT count(*) FROM t"), 1);
+    database_close(db);
+    store_world_settle(world);
+    store_world_settle(world);
+    db = store_world_object(world, 1);
+    CHECK_EQ(number_of(db, "SELECT count(*) FROM t"), 1);
+    database_close(db);
+    store_world_end(world);
+}
+
+TEST(a_failed_flush_is_final_and_everybody_is_told)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+    struct err_text why = {""};
+    uint64_t lsn;
+
+    check_runs(db, make);
+    check_commits(db);
+    sim_os_fail_at(world->sim, SIM_OS_SYNC, 1, -EIO, false);
+    store_world_settle(world);
+    CHECK_EQ(world->fault, -EIO);
+    check_runs(db, "INSERT INTO t (b) VALUES ('one')");
+    CHECK_EQ(database_commit(db, &lsn, &why), DATABASE_CRITICAL);
+    database_close(db);
+    store_world_end(world);
+}
+
+TEST(a_full_disk_refuses_commits_and_goes_on_when_there_is_room)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+    struct err_text why = {""};
+    uint64_t lsn;
+    int r = 0;
+    int64_t count = 0;
+
+    check_runs(db, "CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)");
+    check_commits(db);
+    store_world_settle(world);
+    sim_os_set_space(world->sim, 4 * 256 * 1024 + 64 * 1024);
+    for (int i = 0; i < 400 && r == 0; i++) {
+        check_runs(db, "INSERT INTO t (b) VALUES (randomblob(8000))");
+        r = database_commit(db, &lsn, &why);
+        count += r == 0;
+        store_world_settle(world);
+    }
+    CHECK_EQ(r, DATABASE_CRITICAL);
+    CHECK(strstr(why.text, "SQLITE_FULL") != NULL);
+    CHECK_EQ(world->fault, 0);
+    CHECK_EQ(number_of(db, "SELECT count(*) FROM t"), count);
+    sim_os_set_space(world->sim, 64 * 1024 * 1024);
+    for (int i = 0; i < 4; i++)
+        store_world_settle(world);
+    check_runs(db, "INSERT INTO t (b) VALUES (randomblob(8000))");
+    check_commits(db);
+    store_world_settle(world);
+    sim_os_crash(world->sim, 3);
+    database_close(db);
+    store_world_crash(world, 3);
+    db = store_world_object(world, 1);
+    CHECK_EQ(number_of(db, "SELECT count(*) FROM t"), count + 1);
+    database_close(db);
+    store_world_end(world);
+}
+
+/* Opens, writes, stops: every call of the kernel fails once, and what was durable is there. */
+TEST(every_call_fails_once_and_nothing_acknowledged_is_lost)
+{
+    for (uint64_t n = 1; n < 2000; n++) {
+        struct store_world *world = store_world_create();
+        struct database *db;
+        struct err_text why = {""};
+        int64_t durable = 0;
+        bool failed;
+
+        store_world_close(world);
+        sim_os_fail_at(world->sim, SIM_OS_ANY, n, -EIO, false);
+        if (store_world_try_open(world, &why) == 0) {
+            if (database_open(&db, world->shard, world->ns, store_world_id(1), NULL, &why) == 0) {
+                struct sql_cursor *cursor;
+                uint64_t lsn = 0;
+
+                if (sql_exec(db,
+                             BYTES("CREATE TABLE t (a INTEGER PRIMARY KEY); INSERT INTO t "
+                                   "VALUES (1)"),
+                             NULL, 0, &cursor, &why) == 0) {
+                    sql_cursor_close(cursor);
+                    if (database_commit(db, &lsn, &why) == 0) {
+                        store_world_settle(world);
+                        durable = world->durable_lsn >= lsn && lsn > 0;
+                    }
+                }
+                database_close(db);
+            }
+            store_world_settle(world);
+            store_world_close(world);
+        }
+        failed = sim_os_has_failed(world->sim);
+        sim_os_crash(world->sim, n);
+        sim_os_boot(world->sim);
+        store_world_open(world);
+        db = store_world_object(world, 1);
+        if (durable != 0)
+            CHECK_EQ(number_of(db, "SELECT count(*) FROM t"), 1);
+        database_close(db);
+        store_world_end(world);
+        if (!failed)
+            return;
+    }
+    CHECK(false);
 }
