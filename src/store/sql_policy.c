@@ -286,6 +286,12 @@ static bool is_allowed(struct database *db, int action, const char *first, const
     }
 }
 
+/* ALTER TABLE looks for the old name in the temporary schema, too, where nothing can be. */
+static bool is_renaming(int action, const char *database)
+{
+    return strcmp(database, "temp") == 0 && (action == SQLITE_READ || action == SQLITE_UPDATE);
+}
+
 int sql_policy_authorize(void *data, int action, const char *first, const char *second,
                          const char *database, const char *trigger)
 {
@@ -295,8 +301,9 @@ int sql_policy_authorize(void *data, int action, const char *first, const char *
         return SQLITE_OK;
     if (!sql_policy_name_is_allowed(trigger))
         return SQLITE_DENY;
-    if (database != NULL && strcmp(database, "main") != 0 && action != SQLITE_TRANSACTION &&
-        action != SQLITE_SAVEPOINT)
+    if (action == SQLITE_ALTER_TABLE)
+        database = first; /* where others have the database it has a column */
+    if (database != NULL && strcmp(database, "main") != 0 && !is_renaming(action, database))
         return SQLITE_DENY;
     if (!is_allowed(db, action, first, second))
         return SQLITE_DENY;

@@ -5,6 +5,7 @@
  * should work is checked on the way; what should fail is asked for by name.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
