@@ -17,6 +17,7 @@ struct fake_object {
     uint8_t id[STORE_ID_SIZE];
     unsigned shard;
     int64_t value; /* committed */
+    int64_t durable_value;
     int64_t alarm_ms;
     char *name;
     int64_t run_ms; /* of the index, durable; 0: none */
@@ -31,6 +32,7 @@ struct fake_record {
     struct list link;
     uint64_t lsn;
     struct fake_object *object;
+    int64_t value;
     int64_t alarm_ms;
     bool has_alarm;
 };
@@ -172,6 +174,7 @@ static void apply_to(struct store *store, uint64_t lsn)
         if (record->lsn > lsn)
             break;
         list_remove(link);
+        record->object->durable_value = record->value;
         index_apply(record);
         mem_free(record);
     }
@@ -249,6 +252,17 @@ int64_t fake_store_value(struct store *store, uint32_t number, const uint8_t id[
 
     lock(store);
     value = object_of(store, number, id)->value;
+    unlock(store);
+    return value;
+}
+
+int64_t fake_store_durable_value(struct store *store, uint32_t number,
+                                 const uint8_t id[STORE_ID_SIZE])
+{
+    int64_t value;
+
+    lock(store);
+    value = object_of(store, number, id)->durable_value;
     unlock(store);
     return value;
 }
@@ -410,6 +424,7 @@ int database_commit(struct database *db, uint64_t *lsn, struct err_text *why)
     record = mem_new(struct fake_record);
     record->lsn = ++store->lsn;
     record->object = db->object;
+    record->value = db->value;
     record->alarm_ms = db->alarm_ms;
     record->has_alarm = db->alarm_changed;
     list_push_back(&store->records, &record->link);

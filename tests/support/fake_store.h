@@ -41,6 +41,8 @@ void fake_store_set_shard(struct store *store, int shard);
 
 /* Of the object: what is committed. */
 int64_t fake_store_value(struct store *store, uint32_t number, const uint8_t id[STORE_ID_SIZE]);
+int64_t fake_store_durable_value(struct store *store, uint32_t number,
+                                 const uint8_t id[STORE_ID_SIZE]);
 int64_t fake_store_alarm(struct store *store, uint32_t number, const uint8_t id[STORE_ID_SIZE]);
 /* Times of the index: next run of the object's alarm, -1: none; and its counted failures. */
 int64_t fake_store_run_ms(struct store *store, uint32_t number, const uint8_t id[STORE_ID_SIZE]);
