@@ -13,7 +13,11 @@ enum {
     POLL_FDS_MAX = 8,     /* a main context without foreign sources has one */
 };
 
+static const double FOREVER_S = 1e6;
+
 static _Thread_local struct js_engine *here;
+
+static bool time_is_up(JSContextRef ctx, void *context);
 
 struct js_engine *js_engine_here(void)
 {
@@ -34,6 +38,11 @@ struct js_engine *js_engine_create(void)
     g_main_context_push_thread_default(engine->main_context);
     engine->group = JSContextGroupCreate();
     js_graveyard_init(&engine->graveyard);
+
+    /* The watchdog exists from the first limit on, and only learns of entries made after that: with
+     * one from the start, js_engine_stop() works in the middle of the first script. */
+    JSContextGroupSetExecutionTimeLimit(engine->group, FOREVER_S, time_is_up, engine);
+    JSContextGroupClearExecutionTimeLimit(engine->group);
     here = engine;
     return engine;
 }
@@ -49,6 +58,10 @@ void js_engine_destroy(struct js_engine *engine)
     ASSERT(list_empty(&engine->realms));
     ASSERT(engine->inside == NULL);
 
+    for (i = 0; i < JS_SCRIPTS_MAX; i++) {
+        if (engine->scripts[i].script != NULL)
+            JSScriptRelease(engine->scripts[i].script);
+    }
     JSContextGroupRelease(engine->group);
     while (g_main_context_iteration(engine->main_context, FALSE))
         continue;
@@ -241,4 +254,29 @@ JSStringRef js_engine_name(struct js_engine *engine, const char *literal)
         slot->literal = literal;
     }
     return slot->string;
+}
+
+JSScriptRef js_engine_script(struct js_engine *engine, struct bytes ascii, const char *file)
+{
+    struct js_engine_script *slot = engine->scripts;
+    JSStringRef message = NULL;
+    JSStringRef url;
+    int line = 0;
+
+    while (slot < engine->scripts + JS_SCRIPTS_MAX && slot->text != NULL &&
+           slot->text != ascii.data)
+        slot++;
+    ASSERT(slot < engine->scripts + JS_SCRIPTS_MAX);
+    if (slot->text == ascii.data)
+        return slot->script;
+
+    url = JSStringCreateWithUTF8CString(file);
+    slot->script = JSScriptCreateReferencingImmortalASCIIText(
+        engine->group, url, 1, (const char *)ascii.data, ascii.len, &message, &line);
+    JSStringRelease(url);
+    if (message != NULL)
+        JSStringRelease(message);
+    if (slot->script != NULL)
+        slot->text = ascii.data;
+    return slot->script;
 }

@@ -50,8 +50,8 @@ void js_engine_set_limit(struct js_engine *engine, double seconds, js_limit_fn *
 void js_engine_clear_limit(struct js_engine *engine);
 
 /* End the script that is running, as if its time were up: it goes on to its next loop or call and
- * not beyond, so whoever asks returns to a loop of ours in js/. The microtasks of this entry are
- * dropped. */
+ * not beyond, so whoever asks returns to a loop of ours in js/. Microtasks of this entry that are
+ * due already may still begin; natives must not count on their not being called. */
 void js_engine_stop(struct js_engine *engine);
 
 /* How many scripts were ended so far. */

@@ -7,12 +7,14 @@
 #include <glib.h>
 #include <stdatomic.h>
 
+#include "base/bytes.h"
 #include "base/list.h"
 #include "js/engine.h"
 
 enum {
     JS_NAMES_BITS = 10,
     JS_NAMES_MAX = 1 << JS_NAMES_BITS,
+    JS_SCRIPTS_MAX = 4, /* the prelude, and what js_builtin_…() has */
 };
 
 struct js_box;
@@ -21,6 +23,13 @@ struct js_box;
 struct js_engine_name {
     const char *literal; /* borrowed: a string literal */
     JSStringRef string;  /* owned */
+};
+
+/* A script that is part of the program, parsed once for all realms: a few hundred kilobytes of text
+ * take ten milliseconds, and its functions are compiled once, too. */
+struct js_engine_script {
+    const uint8_t *text; /* borrowed: never freed */
+    JSScriptRef script;  /* owned */
 };
 
 /* Boxes whose wrappers were collected. Any thread pushes, the engine's own buries. */
@@ -42,8 +51,12 @@ struct js_engine {
     uint64_t stops;
     bool stop_pending; /* the machine may still hold the exception of a stop */
     struct js_graveyard graveyard;
+    struct js_engine_script scripts[JS_SCRIPTS_MAX];
     struct js_engine_name names[JS_NAMES_MAX];
 };
+
+/* Borrowed from the engine; NULL if it does not parse. */
+JSScriptRef js_engine_script(struct js_engine *engine, struct bytes ascii, const char *file);
 
 /* After an outermost call. True if a script was ended in it. */
 bool js_engine_absorb_stop(struct js_engine *engine);

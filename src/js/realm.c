@@ -198,23 +198,14 @@ JSValueRef js_realm_evaluate(struct js_realm *realm, struct bytes utf8, const ch
 JSValueRef js_realm_evaluate_static(struct js_realm *realm, struct bytes ascii, const char *file,
                                     struct js_error *err)
 {
-    JSStringRef url = JSStringCreateWithUTF8CString(file);
-    JSStringRef message = NULL;
+    JSScriptRef script = js_engine_script(realm->engine, ascii, file);
     JSValueRef exception = NULL;
     JSValueRef value = NULL;
-    int line = 0;
-    JSScriptRef script = JSScriptCreateReferencingImmortalASCIIText(
-        realm->engine->group, url, 1, (const char *)ascii.data, ascii.len, &message, &line);
 
-    if (script != NULL) {
+    if (script != NULL)
         value = JSScriptEvaluate(realm->ctx, script, NULL, &exception);
-        JSScriptRelease(script);
-    } else {
+    else
         exception = js_error_make(realm, JS_SYNTAX_ERROR, "A built-in script does not parse.");
-    }
-    if (message != NULL)
-        JSStringRelease(message);
-    JSStringRelease(url);
     return finish(realm, value, exception, err);
 }
 

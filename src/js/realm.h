@@ -64,7 +64,8 @@ void js_realm_allow_eval(struct js_realm *realm, bool allowed);
 JSValueRef js_realm_evaluate(struct js_realm *realm, struct bytes utf8, const char *file, int line,
                              struct js_error *err);
 
-/* The same for ASCII text that is never freed, which is used in place. */
+/* The same for ASCII text that is part of the program: it is used in place, and parsed once for all
+ * realms of the engine. */
 JSValueRef js_realm_evaluate_static(struct js_realm *realm, struct bytes ascii, const char *file,
                                     struct js_error *err);
 
