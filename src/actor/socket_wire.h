@@ -46,7 +46,8 @@ void socket_attach_wire(struct socket *socket, struct socket_wire *wire);
 /* ---- what arrives, told by the wire ---- */
 
 void socket_receive(struct socket *socket, struct blob *data, bool text); /* takes no ownership */
-/* The peer's Close frame (clean), or the loss of the connection (not clean, 1006). */
+/* The peer's Close frame (clean), or the loss of the connection (not clean, 1006). A loss is told
+ * also after a Close: it ends a socket whose owner never answered. */
 void socket_receive_close(struct socket *socket, uint16_t code, struct bytes reason, bool clean);
 void socket_receive_error(struct socket *socket, struct failure *failure);
 void socket_auto_responded(struct socket *socket, int64_t time_ms);

@@ -1,6 +1,7 @@
 /*
- * Random histories of a few objects: calls that read and write, calls that end late, tasks, sections,
- * alarms, aborts, commits that fail, disks that take their time, new classes. Whatever happens,
+ * Random histories of a few objects: calls that read and write, calls that end late, tasks,
+ * sections, alarms, aborts, commits that fail, disks that take their time, new classes. Whatever
+ * happens,
  *
  *   every call is answered once,
  *   no answer tells of a value that is not durable, and

@@ -690,6 +690,24 @@ TEST(an_accepted_socket_keeps_the_object_in_memory_until_it_is_closed)
     world_destroy(world);
 }
 
+TEST(an_accepted_socket_whose_close_nobody_answers_ends_with_the_connection)
+{
+    struct world *world = fresh_standard();
+    struct connection *a;
+
+    world_call(world, "a", "accept");
+    world_run(world);
+    a = connect_to(world, sent);
+    world_log(world);
+    socket_receive_close(a->wire.socket, 1000, BYTES("bye"), true);
+    world_run(world);
+    socket_receive_close(a->wire.socket, 1006, BYTES("lost"), false);
+    CHECK_STR_EQ(after(world), "js(close:1000:bye:clean) A:gone");
+    world_pass_ms(world, 10000);
+    CHECK_EQ(world->destroyed, 1);
+    world_destroy(world);
+}
+
 TEST(a_broken_object_loses_its_accepted_sockets_unheard)
 {
     struct world *world = fresh_standard();
