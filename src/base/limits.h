@@ -27,6 +27,7 @@
 #define LIMIT_HTTP_LINE_BYTES         (16 * 1024)        /* CF: 16 KB of URL */
 #define LIMIT_HTTP_HEAD_BYTES         (128 * 1024)       /* CF: 128 KB of header, in sum */
 #define LIMIT_HTTP_HEADERS            256                /* ours */
+#define LIMIT_HTTP_EMPTY_LINES        8                  /* ours: skipped before a request */
 #define LIMIT_HTTP_METHOD_BYTES       32                 /* ours: the longest in use has 17 */
 #define LIMIT_HTTP_CHUNK_DIGITS       15                 /* ours: of a chunk's size, no overflow */
 #define LIMIT_HTTP_CHUNK_EXTRA_BYTES  (16 * 1024)        /* ours: extensions, trailers of a body */

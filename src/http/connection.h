@@ -53,7 +53,7 @@ struct http_request {
     void *user; /* the embedder's own */
     struct bytes method;
     struct bytes target;    /* as sent; for the absolute form only path and query, "*" as it is */
-    struct bytes authority; /* Host, or the authority of an absolute target; "" on HTTP/1.0 */
+    struct bytes authority; /* Host, else the authority of an absolute target; may be "" (1.0) */
     const struct http_header *headers;
     size_t header_count;
     enum http_body_kind body_kind;

@@ -14,7 +14,7 @@
 
 enum char_class {
     CHAR_TOKEN = 1,  /* RFC 9110 tchar */
-    CHAR_TARGET = 2, /* a request target: no blanks, no control characters, no '#' */
+    CHAR_TARGET = 2, /* a request target: visible ASCII but '#' */
     CHAR_VALUE = 4,  /* a header's value: also blanks and what is above ASCII */
     CHAR_HOST = 8,   /* a registered name: unreserved, sub-delims but ',', percent */
 };
@@ -29,14 +29,14 @@ static const uint8_t char_classes[256] = {
     15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,  6,  6,  6,  7, 15,
      7, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
     15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,  6,  7,  6, 15,  0,
-     6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
-     6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
-     6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
-     6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
-     6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
-     6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
-     6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
-     6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
 };
 
 /* clang-format on */
@@ -371,6 +371,24 @@ static int parse_target(struct h1_request *out, struct h1_refusal *refusal)
     return parse_absolute_target(out, refusal);
 }
 
+/* What workerd knows: HTTP, WebDAV, Subversion, UPnP. Anything else is most likely a client that has
+ * lost its place in the stream. */
+static bool method_known(struct bytes method)
+{
+    static const char *const known[] = {
+        "GET",    "POST",      "PUT",    "DELETE",    "HEAD",        "PATCH",    "OPTIONS",
+        "PURGE",  "TRACE",     "COPY",   "LOCK",      "MKCOL",       "MOVE",     "PROPFIND",
+        "SEARCH", "PROPPATCH", "ACL",    "UNLOCK",    "REPORT",      "CHECKOUT", "MKACTIVITY",
+        "MERGE",  "MSEARCH",   "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE",
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (bytes_equal_string(method, known[i]))
+            return true;
+    }
+    return false;
+}
+
 static int parse_request_line(struct bytes line, struct h1_request *out, struct h1_refusal *refusal)
 {
     size_t space = bytes_find_byte(line, ' ', 0);
@@ -385,9 +403,11 @@ static int parse_request_line(struct bytes line, struct h1_request *out, struct 
 
     out->target = bytes_slice(line, space + 1, second);
     r = parse_version(bytes_slice(line, second + 1, line.len), &out->version_minor, refusal);
+    if (r == 0)
+        r = parse_target(out, refusal);
     if (r != 0)
         return r;
-    return parse_target(out, refusal);
+    return method_known(out->method) ? 0 : refuse(refusal, 501, "an unknown method");
 }
 
 static int judge_request(struct h1_request *out, const struct framing *framing,
@@ -401,8 +421,8 @@ static int judge_request(struct h1_request *out, const struct framing *framing,
         return refuse(refusal, 400, "Host is missing");
     if (framing->host_count == 1 && !authority_valid(framing->host))
         return refuse(refusal, 400, "Host is not a host");
-    if (out->authority.len == 0)
-        out->authority = framing->host;
+    if (framing->host_count == 1)
+        out->authority = framing->host; /* not the target's, which workerd ignores too */
 
     r = judge_body(framing, out->version_minor, &out->body_kind, &out->body_length, refusal);
     if (r != 0)
@@ -435,6 +455,18 @@ static struct cursor start(struct bytes input, struct h1_refusal *refusal)
     return (struct cursor){.at = input.data, .end = input.data + len, .refusal = refusal};
 }
 
+/* Stray CRLFs between requests are an old client's habit. */
+static int take_first_line(struct cursor *cursor, struct bytes *line)
+{
+    for (unsigned empty = 0; empty <= LIMIT_HTTP_EMPTY_LINES; empty++) {
+        int r = take_line(cursor, line);
+
+        if (r != 0 || line->len > 0)
+            return r;
+    }
+    return refuse(cursor->refusal, 400, "too many empty lines before a request");
+}
+
 int h1_parse_request(struct bytes input, size_t seen, struct h1_request *out,
                      struct http_header *headers, struct h1_refusal *refusal)
 {
@@ -448,9 +480,7 @@ int h1_parse_request(struct bytes input, size_t seen, struct h1_request *out,
     if (input.len == 0 || !worth_parsing(input, seen))
         return H1_PARSE_MORE;
 
-    r = take_line(&cursor, &line);
-    if (r == 0 && line.len == 0) /* one stray CRLF between requests is an old client's habit */
-        r = take_line(&cursor, &line);
+    r = take_first_line(&cursor, &line);
     if (r == 0)
         r = parse_request_line(line, out, refusal);
     if (r == 0) {

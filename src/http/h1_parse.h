@@ -9,7 +9,8 @@
  *
  * Strict, because two parsers that disagree about where a request ends are how requests are
  * smuggled: lines end in CRLF and nothing else, no folded headers, no space before the colon,
- * no control characters, one Host, one plain Content-Length or one "chunked" but never both.
+ * no control characters, one Host, one plain Content-Length or one "chunked" but never both. Methods
+ * are those workerd knows.
  */
 
 #include <stdbool.h>
@@ -34,7 +35,7 @@ enum http_body_kind {
 struct h1_request {
     struct bytes method;
     struct bytes target;    /* origin form ("/path?query") or "*" */
-    struct bytes authority; /* of an absolute target, else Host; "" on HTTP/1.0 without Host */
+    struct bytes authority; /* Host; without one (HTTP/1.0) that of an absolute target, or "" */
     uint8_t version_minor;  /* 0 or 1 */
     enum http_body_kind body_kind;
     uint64_t body_length; /* for HTTP_BODY_LENGTH */

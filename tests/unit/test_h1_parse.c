@@ -67,8 +67,10 @@ TEST(a_head_is_not_judged_before_its_line_is_complete)
 TEST(targets_come_in_three_forms)
 {
     CHECK_EQ(parse("GET http://b.example/p?q HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
-    CHECK_BYTES_EQ(request.authority, BYTES("b.example"));
+    CHECK_BYTES_EQ(request.authority, BYTES("a"));
     CHECK_BYTES_EQ(request.target, BYTES("/p?q"));
+    CHECK_EQ(parse("GET http://b.example/p HTTP/1.0\r\n\r\n"), 0);
+    CHECK_BYTES_EQ(request.authority, BYTES("b.example"));
     CHECK_EQ(parse("GET HTTPS://b:1 HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
     CHECK_BYTES_EQ(request.target, BYTES("/"));
     CHECK_EQ(parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
@@ -95,7 +97,32 @@ TEST(the_request_line_is_exact)
     CHECK_EQ(refused("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
     CHECK_EQ(refused("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), 505);
     CHECK_EQ(refused("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
-    CHECK_EQ(refused("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+    CHECK_EQ(refused("GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+}
+
+TEST(a_few_empty_lines_before_a_request_are_skipped)
+{
+    char text[256] = "";
+    size_t len = 0;
+
+    for (int i = 0; i <= LIMIT_HTTP_EMPTY_LINES; i++) {
+        len = (size_t)snprintf(text, sizeof text, "%.*s", 2 * i,
+                               "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n");
+        snprintf(text + len, sizeof text - len, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        CHECK_EQ(refused(text), 0);
+        CHECK_EQ(request.head_bytes, strlen(text));
+    }
+    CHECK_EQ(refused("\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"), 400);
+    CHECK_EQ(refused("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+    CHECK_EQ(refused(" \r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+}
+
+TEST(methods_are_those_that_are_known)
+{
+    CHECK_EQ(refused("PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
+    CHECK_EQ(refused("UNSUBSCRIBE / HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
+    CHECK_EQ(refused("BREW / HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
+    CHECK_EQ(refused("get / HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
 }
 
 TEST(lines_end_in_crlf_and_nothing_else)
