@@ -104,6 +104,7 @@ export class Target {
         this.stdout = "";
         this.stderr = "";
         this.control = "";
+        this.stopping = false;
         this.process = spawn(file, args, {
             cwd,
             stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -139,8 +140,22 @@ export class Target {
         return this.stdout + this.stderr;
     }
 
-    fetch(where, init) {
-        return fetch(this.origin + where, init);
+    async fetch(where, init) {
+        try {
+            return await fetch(this.origin + where, init);
+        } catch (fault) {
+            await sleep(50);
+            if (this.ended) throw new Error(`the server ended ${this.how}\n${this.output}`, { cause: fault });
+            throw fault;
+        }
+    }
+
+    get ended() {
+        return this.process.exitCode !== null || this.process.signalCode !== null;
+    }
+
+    get how() {
+        return this.process.signalCode ? `by ${this.process.signalCode}` : `with ${this.process.exitCode}`;
     }
 
     /* The JSON that the project answers. */
@@ -159,6 +174,8 @@ export class Target {
 
     /* Ask it to leave, as an operator would; everything in flight is finished and it leaves in peace. */
     async stop() {
+        assert.ok(!this.ended, `the server had ended ${this.how} already\n${this.output}`);
+        this.stopping = true;
         this.process.kill("SIGTERM");
         /* workerd waits for clients, however long they stay. */
         if (TARGET === "workerd") setTimeout(() => this.process.kill("SIGKILL"), 500).unref();
@@ -173,6 +190,7 @@ export class Target {
 
     /* Pull the plug. */
     async kill9() {
+        this.stopping = true;
         this.process.kill("SIGKILL");
         await this.exited;
     }
@@ -182,10 +200,13 @@ export class Target {
         return start(null, { ...this.options, ...options, home: this.home });
     }
 
-    /* Stop it and forget what it wrote. */
+    /* Stop it, unless a test has, and forget what it wrote. */
     async end() {
-        if (this.process.exitCode === null && this.process.signalCode === null) await this.stop();
-        fs.rmSync(this.home, { recursive: true, force: true });
+        try {
+            if (!this.stopping) await this.stop();
+        } finally {
+            fs.rmSync(this.home, { recursive: true, force: true });
+        }
     }
 }
 
