@@ -108,7 +108,7 @@ setProcessSources({ env: () => current.env, requireModule });
 function requireFile(name) {
   let module = loaded.get(name);
   if (module === undefined) {
-    const bytes = natives.module_read(name);
+    const bytes = natives.module_read(name.replace(/\?module$/, ""));
     if (bytes === undefined) throw new Error(`No such module "${name}".`);
     if (/\.wasm(\?module)?$/.test(name)) module = new WebAssembly.Module(bytes);
     else if (/\.(txt|html|sql|md|json|svg|css)$/.test(name)) module = natives.utf8_decode(bytes, false, false);

@@ -81,16 +81,37 @@ function entrypointHandlers(exported) {
   return { fetch: typeof exported.fetch === "function" ? (request, env, ctx) => exported.fetch(request, env, ctx) : undefined };
 }
 
-/**
- * Evaluate the bundle. `code` is function (module, exports, require); `settings` is JSON text, and
- * `classNames` are the classes of the project's namespaces by index. Returns the names of exported
- * classes that can be objects.
- */
-export function loadWorker(code, settingsText, classNames) {
+let loading = null; // { module, error: [reason] when its top-level await failed, waits }
+
+/** Evaluate the bundle: `code` is function (module, exports, require), the settings JSON text. */
+export function loadWorker(code, settingsText) {
   const settings = JSON.parse(settingsText);
   current.env = makeEnv(settings.bindings ?? []);
   const module = { exports: {} };
+  loading = { module, error: null, waits: false };
   code.call(module.exports, module, module.exports, requireModule);
+  if (module.ready === undefined) return;
+  loading.waits = true; // code with top-level await: it can wait for nothing but microtasks
+  module.ready.then(
+    (exports) => {
+      module.exports = exports;
+      loading.waits = false;
+    },
+    (reason) => {
+      loading.error = [reason];
+    },
+  );
+}
+
+/**
+ * After the microtasks of loadWorker(). `classNames` are the classes of the project's namespaces by
+ * index; returns the names of exported classes that can be objects.
+ */
+export function finishWorker(classNames) {
+  const { module, error, waits } = loading;
+  loading = null;
+  if (error !== null) throw error[0];
+  if (waits) throw new Error("Top-level await in module is unsettled.");
   const exports = module.exports;
   handlers = entrypointHandlers(exports.default);
   const loopback = {};

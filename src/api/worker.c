@@ -183,7 +183,7 @@ static JSValueRef run_bundle(struct worker *worker, struct js_error *error)
     struct js_realm *realm = worker->realm;
     struct buf text = {0};
     JSObjectRef names;
-    JSValueRef argv[3];
+    JSValueRef argv[2];
     JSValueRef exception = NULL;
     JSValueRef code;
 
@@ -196,14 +196,17 @@ static JSValueRef run_bundle(struct worker *worker, struct js_error *error)
         return NULL;
     argv[0] = code;
     argv[1] = js_string_from_utf8(realm, bundle->settings);
+    if (js_call(realm, js_ref_object(&worker->hooks.load_worker), NULL, JS_COUNT(argv), argv,
+                error) == NULL)
+        return NULL;
     names = js_array_make(realm, 0, NULL);
     for (size_t i = 0; i < bundle->namespace_count; i++)
         JSObjectSetPropertyAtIndex(realm->ctx, names, (unsigned)i,
                                    js_string(realm, namespace_class_name(bundle->namespaces[i])),
                                    &exception);
-    argv[2] = names;
-    return js_call(realm, js_ref_object(&worker->hooks.load_worker), NULL, JS_COUNT(argv), argv,
-                   error);
+    /* In between the microtasks have run, and with them code that waits at its top level. */
+    argv[0] = names;
+    return js_call(realm, js_ref_object(&worker->hooks.finish_worker), NULL, 1, argv, error);
 }
 
 static bool exports_class(struct worker *worker, JSObjectRef names, const char *name)

@@ -24,6 +24,7 @@ struct fetch_body;
 /* clang-format off */
 #define WORKER_HOOKS(X)              \
     X(load_worker, "loadWorker")     \
+    X(finish_worker, "finishWorker") \
     X(construct, "construct")        \
     X(fetch_worker, "fetchWorker")   \
     X(deliver_fetch, "deliverFetch") \

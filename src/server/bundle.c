@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/assert.h"
@@ -18,9 +19,17 @@
  *
  *   build.command (if there is one) → esbuild → read the result
  *                                       ^              |
- *                                       +--------------+  once more with async functions lowered,
- *                                                         if it imports node:async_hooks
+ *                                       +--------------+  once more
+ *                                                         with async functions lowered, if it
+ *                                                         imports node:async_hooks; or as an ES
+ *                                                         module, if it has top-level await
+ *
+ * What esbuild says is held back until it is known that it need not run again.
  */
+enum {
+    SAID_BYTES = 16 * 1024, /* one read of what esbuild says */
+};
+
 struct build {
     uv_process_t process;
     struct timer first;
@@ -29,7 +38,11 @@ struct build {
     char *out_dir;                 /* owned */
     char *program;                 /* owned: esbuild */
     bool lower_async;
+    bool as_module;
     bool failed;
+    uv_pipe_t pipe; /* what the program says on stderr, if it is held back */
+    struct buf said;
+    unsigned open;                       /* handles of the running program */
     void (*exited)(struct build *build); /* the step that follows the running one */
     uint64_t started_ns;
     void (*done)(void *data, struct bundle *bundle);
@@ -40,6 +53,7 @@ static void build_end(struct build *build, struct bundle *bundle)
 {
     log_debug("built in %.1f ms", (double)(uv_hrtime() - build->started_ns) / 1e6);
     build->done(build->data, bundle);
+    buf_fini(&build->said);
     mem_free(build->out_dir);
     mem_free(build->program);
     mem_free(build);
@@ -49,21 +63,48 @@ static void build_end(struct build *build, struct bundle *bundle)
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct build *build = container_of(handle, struct build, process);
+    struct build *build = handle->data;
 
-    build->exited(build);
+    if (--build->open == 0)
+        build->exited(build);
+}
+
+static void handle_close(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, on_closed);
 }
 
 static void on_exit(uv_process_t *process, int64_t status, int signal)
 {
-    struct build *build = container_of(process, struct build, process);
+    struct build *build = process->data;
 
     build->failed = status != 0 || signal != 0;
-    uv_close((uv_handle_t *)process, on_closed);
+    handle_close((uv_handle_t *)process);
 }
 
-/* Run a program in `cwd`, its output on our stderr; then call `exited`. */
-static void build_run(struct build *build, char **arguments, const char *cwd,
+static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *room)
+{
+    struct build *build = handle->data;
+
+    (void)wanted;
+    *room = uv_buf_init((char *)buf_reserve(&build->said, SAID_BYTES), SAID_BYTES);
+}
+
+static void on_said(uv_stream_t *stream, ssize_t got, const uv_buf_t *room)
+{
+    struct build *build = stream->data;
+
+    (void)room;
+    if (got > 0)
+        buf_added(&build->said, (size_t)got);
+    else if (got < 0)
+        handle_close((uv_handle_t *)stream);
+}
+
+/* Run a program in `cwd` and then call `exited`. What it says goes to our stderr; at once, or into
+ * build->said for esbuild. */
+static void build_run(struct build *build, char **arguments, const char *cwd, bool hold_back,
                       void (*exited)(struct build *build))
 {
     uv_stdio_container_t stdio[3] = {
@@ -79,15 +120,29 @@ static void build_run(struct build *build, char **arguments, const char *cwd,
         .stdio = stdio,
         .stdio_count = 3,
     };
-    int r = uv_spawn(&build->loop->uv, &build->process, &options);
+    int r;
 
     build->exited = exited;
     build->failed = false;
+    build->open = hold_back ? 2 : 1;
+    build->process.data = build;
+    build->pipe.data = build;
+    buf_clear(&build->said);
+    if (hold_back) {
+        uv_pipe_init(&build->loop->uv, &build->pipe, 0);
+        stdio[2] = (uv_stdio_container_t){.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
+                                          .data.stream = (uv_stream_t *)&build->pipe};
+    }
+    r = uv_spawn(&build->loop->uv, &build->process, &options);
+    if (r == 0 && hold_back)
+        uv_read_start((uv_stream_t *)&build->pipe, on_room, on_said);
     if (r == 0)
         return;
     fprintf(stderr, "error: cannot run %s: %s\n", arguments[0], uv_strerror(r));
     build->failed = true;
-    uv_close((uv_handle_t *)&build->process, on_closed);
+    handle_close((uv_handle_t *)&build->process);
+    if (hold_back)
+        handle_close((uv_handle_t *)&build->pipe);
 }
 
 /* ---- esbuild ---- */
@@ -120,31 +175,69 @@ static struct bundle *bundle_load(const struct build *build, char *path)
 
 static void build_esbuild(struct build *build);
 
+static bool waits_at_top_level(const struct build *build)
+{
+    struct bytes said = buf_bytes(&build->said);
+
+    return bytes_find(said, BYTES("Top-level await is currently not supported"), 0) < said.len;
+}
+
+/* Whether what esbuild made, or could not make, asks for another run. */
+static bool again(struct build *build, struct bytes metafile)
+{
+    if (build->failed && !build->as_module && waits_at_top_level(build)) {
+        build->as_module = true;
+        build->lower_async = false; /* a module that waits cannot be lowered */
+        return true;
+    }
+    if (!build->failed && !build->lower_async && !build->as_module &&
+        imports_async_hooks(metafile)) {
+        build->lower_async = true;
+        return true;
+    }
+    return false;
+}
+
+/* The script of the module that esbuild wrote takes its place. */
+static void bundle_from_module(struct build *build, const char *path)
+{
+    struct buf text = {0};
+    struct buf script = {0};
+
+    if (file_read(path, &text) < 0 || !module_to_script(&script, buf_bytes(&text)) ||
+        file_write(path, buf_bytes(&script)) < 0)
+        build->failed = true;
+    buf_fini(&script);
+    buf_fini(&text);
+}
+
 static void esbuild_exited(struct build *build)
 {
+    char *meta = mem_format("%s/meta.json", build->out_dir);
+    char *path = mem_format("%s/worker.js", build->out_dir);
     struct buf metafile = {0};
-    struct bundle *bundle;
-    char *path = mem_format("%s/meta.json", build->out_dir);
+    struct bundle *bundle = NULL;
+    bool retry;
 
-    if (build->failed || file_read(path, &metafile) < 0) {
-        mem_free(path);
-        build_end(build, NULL);
-        return;
-    }
-    if (!build->lower_async && imports_async_hooks(buf_bytes(&metafile))) {
-        build->lower_async = true;
-        mem_free(path);
-        buf_fini(&metafile);
-        build_esbuild(build);
-        return;
+    if (!build->failed && file_read(meta, &metafile) < 0)
+        build->failed = true;
+    retry = again(build, buf_bytes(&metafile));
+    if (!retry) {
+        fwrite(build->said.data, 1, build->said.len, stderr);
+        if (!build->failed && build->as_module)
+            bundle_from_module(build, path);
+        if (!build->failed)
+            bundle = bundle_load(build, mem_strdup(path));
+        if (bundle != NULL)
+            bundle->metafile = mem_strdup(meta);
     }
     buf_fini(&metafile);
-    bundle = bundle_load(build, mem_format("%s/worker.js", build->out_dir));
-    if (bundle != NULL)
-        bundle->metafile = path;
+    mem_free(path);
+    mem_free(meta);
+    if (retry)
+        build_esbuild(build);
     else
-        mem_free(path);
-    build_end(build, bundle);
+        build_end(build, bundle);
 }
 
 static const char *source_root(const struct build *build)
@@ -164,12 +257,14 @@ static void build_esbuild(struct build *build)
         .out_dir = build->out_dir,
         .source_root = source_root(build),
         .lower_async = build->lower_async,
+        .as_module = build->as_module,
+        .color = isatty(2) == 1,
     };
 
     esbuild_arguments(build->project, &run, &arguments);
     arguments.names = mem_realloc_array(arguments.names, arguments.count + 1, sizeof(char *));
     arguments.names[arguments.count] = NULL;
-    build_run(build, arguments.names, build->project->dir, esbuild_exited);
+    build_run(build, arguments.names, build->project->dir, true, esbuild_exited);
     name_list_fini(&arguments);
 }
 
@@ -244,7 +339,7 @@ static void build_first(struct timer *timer)
     }
     cwd = project->build_cwd[0] == '/' ? mem_strdup(project->build_cwd)
                                        : mem_format("%s/%s", project->dir, project->build_cwd);
-    build_run(build, arguments, cwd, build_bundle);
+    build_run(build, arguments, cwd, false, build_bundle);
     mem_free(cwd);
 }
 

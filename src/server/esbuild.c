@@ -163,6 +163,12 @@ void esbuild_arguments(const struct project *project, const struct esbuild_run *
     name_list_add(arguments, "--log-override:empty-import-meta=silent");
     for (size_t i = 0; i < project->esbuild.count; i++)
         name_list_add(arguments, project->esbuild.names[i]);
+    name_list_add(arguments, run->color ? "--color=true" : "--color=false");
+    if (run->as_module) {
+        name_list_add(arguments, "--format=esm");
+        name_list_add(arguments, "--supported:template-literal=false");
+        name_list_add(arguments, "--legal-comments=none");
+    }
     if (run->lower_async) {
         name_list_add(arguments, "--supported:async-await=false");
         name_list_add(arguments, "--supported:async-generator=false");

@@ -21,9 +21,12 @@ bool esbuild_version_good(struct bytes package_json);
 
 struct esbuild_run {
     const char *program;
-    const char *out_dir;     /* gets worker.js, worker.js.map, meta.json and copied modules */
-    const char *source_root; /* out_dir seen from the project: stacks then name its files as it does */
-    bool lower_async;    /* async functions become generators: AsyncLocalStorage sees each step */
+    const char *out_dir; /* gets worker.js, worker.js.map, meta.json and copied modules */
+    const char
+        *source_root; /* out_dir seen from the project: stacks then name its files as it does */
+    bool lower_async; /* async functions become generators: AsyncLocalStorage sees each step */
+    bool as_module;   /* an ES module, to be made a script: it has top-level await */
+    bool color;       /* what it says is for a terminal */
 };
 
 /* The whole command line, program first, ready for name_list_fini(). */

@@ -105,8 +105,8 @@ static void give(struct reader *reader, JSObjectRef object, const char *name, st
 }
 
 /* Call one of the script's functions; NULL and the reason in `why` if it threw. */
-static JSObjectRef reader_call(struct reader *reader, const char *name, JSValueRef argument,
-                               struct buf *why)
+static JSValueRef reader_call(struct reader *reader, const char *name, JSValueRef argument,
+                              struct buf *why)
 {
     struct js_error error = {0};
     JSValueRef function = value_at(reader, reader->hooks, name);
@@ -118,7 +118,7 @@ static JSObjectRef reader_call(struct reader *reader, const char *name, JSValueR
         buf_append_byte(why, '\n');
     }
     js_error_fini(&error);
-    return result != NULL ? js_as_object(reader->realm, result) : NULL;
+    return result;
 }
 
 /* ---- where the wrangler file is ---- */
@@ -299,13 +299,16 @@ static int project_configure(struct project *project, const struct project_optio
                              struct bytes text, struct buf *complaints)
 {
     struct reader reader;
-    JSObjectRef result, found;
+    JSObjectRef result = NULL, found;
+    JSValueRef answer;
     size_t errors = 1;
 
     reader_open(&reader);
     js_enter(reader.realm, project);
-    result =
+    answer =
         reader_call(&reader, "configure", input_give(&reader, project, options, text), complaints);
+    if (answer != NULL)
+        result = js_as_object(reader.realm, answer);
     if (result != NULL) {
         complaints_take(&reader, result, "warnings", "warning", complaints);
         errors = complaints_take(&reader, result, "errors", "error", complaints);
@@ -380,24 +383,41 @@ void project_files(const struct project *project, const char *env, struct name_l
 bool metafile_read(struct metafile *out, struct bytes json)
 {
     struct reader reader;
-    JSObjectRef result;
+    JSValueRef answer;
 
     *out = (struct metafile){0};
     reader_open(&reader);
     js_enter(reader.realm, out);
-    result = reader_call(&reader, "readMetafile", js_string_from_utf8(reader.realm, json), NULL);
-    if (result != NULL) {
+    answer = reader_call(&reader, "readMetafile", js_string_from_utf8(reader.realm, json), NULL);
+    if (answer != NULL) {
+        JSObjectRef result = js_as_object(reader.realm, answer);
         names_at(&reader, result, "files", &out->files);
         out->async_hooks = bool_at(&reader, result, "asyncHooks");
     }
     js_leave(reader.realm);
     reader_close(&reader);
-    return result != NULL;
+    return answer != NULL;
 }
 
 void metafile_fini(struct metafile *metafile)
 {
     name_list_fini(&metafile->files);
+}
+
+bool module_to_script(struct buf *out, struct bytes module)
+{
+    struct reader reader;
+    JSValueRef answer;
+    bool good;
+
+    reader_open(&reader);
+    js_enter(reader.realm, out);
+    answer =
+        reader_call(&reader, "scriptOfModule", js_string_from_utf8(reader.realm, module), NULL);
+    good = answer != NULL && js_text_append(out, reader.realm, answer, &reader.exception);
+    js_leave(reader.realm);
+    reader_close(&reader);
+    return good;
 }
 
 /* ---- lists ---- */

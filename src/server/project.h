@@ -79,6 +79,9 @@ struct metafile {
 bool metafile_read(struct metafile *out, struct bytes json);
 void metafile_fini(struct metafile *metafile);
 
+/* A script of an ES module that esbuild wrote; see js/config_module.js. */
+bool module_to_script(struct buf *out, struct bytes module);
+
 void name_list_add(struct name_list *list, const char *name);
 void name_list_add_format(struct name_list *list, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -408,6 +408,23 @@ TEST(a_metafile_tells_inputs_and_async_hooks)
     metafile_fini(&metafile);
     CHECK(!metafile_read(&metafile, BYTES("nonsense")));
     metafile_fini(&metafile);
+}
+
+TEST(a_module_becomes_a_script_without_moving_a_line)
+{
+    struct buf script = {0};
+
+    CHECK(module_to_script(&script, BYTES("import a, {\n  b,\n  c as d\n} from \"x\";\n"
+                                          "import * as e from \"y\";\nimport \"z\";\n"
+                                          "var f = await a(b, d, e);\n"
+                                          "export {\n  f,\n  a as default\n};\n")));
+    CHECK_STR_EQ(strstr(buf_string(&script), "var __import_0"),
+                 "var __import_0 = __import(\"x\"), a = __default(__import_0), b = __import_0.b, "
+                 "d = __import_0.c;\n\n\n\n"
+                 "var __import_1 = __import(\"y\"), e = __import_1;\n__import(\"z\");\n"
+                 "var f = await a(b, d, e);\n\n\n\n\n"
+                 "return { get f() { return f; }, get default() { return a; } }; })(require);\n");
+    buf_fini(&script);
     project_destroy(project);
     buf_fini(&complaints);
 }
