@@ -3,11 +3,11 @@
 /*
  * Alarm index
  *
- * Time → object over all objects of a data directory, so that alarms fire without opening databases.
- * Changes come from journal records only: a record of an object carries its alarm, and the index is
- * brought up to date when the record is durable (rule 4). On disk it is a materialised view with the
- * LSN up to which it is applied; in memory each shard holds only what is due soon and what is being
- * run. Own thread of the shard that holds the object's partition.
+ * Time → object over all objects of a data directory, so that alarms fire without opening
+ * databases. Changes come from journal records only: a record of an object carries its alarm, and
+ * the index is brought up to date when the record is durable (rule 4). On disk it is a
+ * materialised view with the LSN up to which it is applied; in memory each shard holds only what
+ * is due soon and what is being run. Own thread of the shard that holds the object's partition.
  */
 
 #include <stdint.h>
@@ -26,8 +26,9 @@ struct alarm {
 /* When alarm_index_take() is next worth calling; INT64_MAX: nothing is known. */
 int64_t alarm_index_next_ms(struct store_shard *shard);
 
-/* Hands over, oldest first and at most `count_max`, the alarms due at now_ms. Each is "running" from
- * here on and not handed over again until it is settled; a new time set meanwhile is queued behind. */
+/* Hands over, oldest first and at most `count_max`, the alarms due at now_ms. Each is "running"
+ * from here on and not handed over again until it is settled; a new time set meanwhile is queued
+ * behind. */
 unsigned alarm_index_take(struct store_shard *shard, int64_t now_ms, unsigned count_max,
                           void (*due)(void *data, const struct alarm *alarm), void *data);
 

@@ -22,7 +22,7 @@ struct store;
 /* Never NULL. */
 struct alarm_table *alarm_table_create(struct store *store);
 
-/* Opens the database, the keeper's thread or none yet. Notes that recovery found may come before. */
+/* Opens the database, the keeper's thread or none yet. Notes may have come before. */
 int alarm_table_open(struct alarm_table *table);
 
 /* The database must be closed (keeper_finish). NULL is allowed. */

@@ -480,8 +480,8 @@ static int fail_commit(struct database *db, int rc, struct err_text *why)
     return DATABASE_CRITICAL;
 }
 
-/* Gives the pages that delete_all() freed back to the file system. Only makes the file smaller, so a
- * failure is nobody's concern. */
+/* Gives the pages that delete_all() freed back to the file system. Only makes the file smaller, so
+ * a failure is nobody's concern. */
 static void vacuum(struct database *db)
 {
     db->vacuum_wanted = false;

@@ -7,8 +7,9 @@
  * implicit transaction that the first write of a turn opens and database_commit() ends; one commit
  * is one journal record: pages, alarm and all.
  *
- * Errors of the author's SQL are outcomes with the platform's text (platform.md §3.4.10). A critical
- * outcome (§3.5.6, 3.5.7) means that the transaction is gone and the object must be reset.
+ * Errors of the author's SQL are outcomes with the platform's text (platform.md §3.4.10). A
+ * critical outcome (§3.5.6, 3.5.7) means that the transaction is gone and the object must be
+ * reset.
  */
 
 #include <stdbool.h>

@@ -14,9 +14,9 @@
 #include "store/log.h"
 
 /*
- * Two buffers take turns: shards fill `gathering` under the mutex while the thread writes `flushing`
- * without it. There is no delay to let a batch grow: the flush under way is the delay, so a lone
- * commit waits for nothing and a crowd shares a flush.
+ * Two buffers take turns: shards fill `gathering` under the mutex while the thread writes
+ * `flushing` without it. There is no delay to let a batch grow: the flush under way is the delay,
+ * so a lone commit waits for nothing and a crowd shares a flush.
  */
 
 struct gathered {

@@ -9,8 +9,8 @@
  * woken.
  *
  * A pin says from which LSN on its owner still needs the journal: an object that is not yet in its
- * file, the alarm index that is not yet brought up to date. What no pin holds is released to the log
- * (rule 2). Pins are made in the order of their LSNs, so the oldest is the first of a list.
+ * file, the alarm index that is not yet brought up to date. What no pin holds is released to the
+ * log (rule 2). Pins are made in the order of their LSNs, so the oldest is the first of a list.
  *
  * A fault of the log is final. The durable LSN never moves again, appends are refused, everybody is
  * woken and told. Any thread.

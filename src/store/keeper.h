@@ -27,8 +27,8 @@ void keeper_start(struct keeper *keeper);
 void keeper_stop(struct keeper *keeper);
 void keeper_destroy(struct keeper *keeper);
 
-/* The file (a reference is taken) was written: after its next sync `pin`, which is taken over, goes.
- * Any thread. */
+/* The file (a reference is taken) was written: after its next sync `pin`, which is taken over,
+ * goes. Any thread. */
 void keeper_sync_later(struct keeper *keeper, struct object_file *file, struct journal_pin *pin);
 
 /* Have a round soon; urgent: somebody waits for room in the journal. Any thread. */

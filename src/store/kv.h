@@ -3,9 +3,9 @@
 /*
  * Key-value
  *
- * Table `_cf_KV` behind `storage.get/put/delete/list` and `storage.kv` (platform.md §3.2, 3.3, 3.7).
- * Keys are UTF-8 in byte order, values are bytes that somebody else has serialised. Own thread;
- * results as database.h.
+ * Table `_cf_KV` behind `storage.get/put/delete/list` and `storage.kv` (platform.md §3.2, 3.3,
+ * 3.7). Keys are UTF-8 in byte order, values are bytes that somebody else has serialised. Own
+ * thread; results as database.h.
  */
 
 #include <stdbool.h>

@@ -31,8 +31,8 @@ struct log_ops {
      * appended any more. */
     int (*append)(struct log *log, const struct log_batch *batch);
 
-    /* Every batch that is kept with a record of at least `from_lsn`, in order. Only before the first
-     * append. A result of `cb` other than 0 ends the walk and is returned. */
+    /* Every batch that is kept with a record of at least `from_lsn`, in order. Only before the
+     * first append. A result of `cb` other than 0 ends the walk and is returned. */
     int (*read)(struct log *log, uint64_t from_lsn, log_batch_cb *cb, void *data);
 
     /* No record below `needed_lsn` will ever be read again. Never goes back. */

@@ -12,9 +12,9 @@
  * of the transaction under way and what a rolled back one left; the last frame of a commit says so
  * in its header.
  *
- * Of a page that was committed several times only the newest frame is kept: the one connection reads
- * no other, neither for a query, whose snapshot moves with its own commits, nor in a checkpoint. So
- * a busy object needs memory for the pages it changes, not for every change.
+ * Of a page that was committed several times only the newest frame is kept: the one connection
+ * reads no other, neither for a query, whose snapshot moves with its own commits, nor in a
+ * checkpoint. So a busy object needs memory for the pages it changes, not for every change.
  */
 
 #include <stdbool.h>
@@ -60,7 +60,7 @@ void memory_wal_fini(struct memory_wal *wal);
 
 uint64_t memory_wal_size(const struct memory_wal *wal);
 
-/* As a file. Reading: *got is less than `len` at the end. Writing: false if SQLite leaves a hole. */
+/* As a file. Reading: *got is less than `len` at the end. Writing: false for a hole. */
 void memory_wal_read(const struct memory_wal *wal, void *out, size_t len, uint64_t offset,
                      size_t *got);
 bool memory_wal_write(struct memory_wal *wal, const void *data, size_t len, uint64_t offset);

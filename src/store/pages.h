@@ -7,11 +7,11 @@
  * commit becomes a journal record; a checkpoint, once that record is durable, brings the pages into
  * the file. Own thread of the shard.
  *
- * Every page up to the committed size has a defined version in the journal's terms: the one that the
- * records up to now describe. SQLite leaves pages unwritten that it frees in the transaction that
- * appended them; in the record they are zeros, and until they are written they are `holes`, whatever
- * the file happens to hold there. (Without this, a difference could be taken against bytes that are
- * there by accident, and replay would find others.)
+ * Every page up to the committed size has a defined version in the journal's terms: the one that
+ * the records up to now describe. SQLite leaves pages unwritten that it frees in the transaction
+ * that appended them; in the record they are zeros, and until they are written they are `holes`,
+ * whatever the file happens to hold there. (Without this, a difference could be taken against
+ * bytes that are there by accident, and replay would find others.)
  */
 
 #include <stdbool.h>

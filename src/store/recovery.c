@@ -19,22 +19,23 @@
 /*
  * Why replaying gives the right page (rule 3).
  *
- * Take a page and the records k..m of its object that the journal holds, in order and without a gap.
- * The file was synced with everything before k when the records before k were released (rule 2); a
- * checkpoint since may have written it in part, and a power cut may have torn that write. So every
- * byte of the page in the file is as some record j, k-1 <= j <= m, left it; not the same j for all.
+ * Take a page and the records k..m of its object that the journal holds, in order and without a
+ * gap. The file was synced with everything before k when the records before k were released (rule
+ * 2); a checkpoint since may have written it in part, and a power cut may have torn that write. So
+ * every byte of the page in the file is as some record j, k-1 <= j <= m, left it; not the same j
+ * for all.
  *
  *   - If a record in k..m gives the page on a base of zeros, what was in the file does not matter.
- *   - Otherwise, consider a byte that no record in k..m changes. It is the same in all versions from
- *     k-1 to m, so it is right in the file already and replay leaves it alone.
- *   - A byte that some of them change gets, by replay in order, the value of the last one that does.
+ *   - Otherwise, consider a byte that no record in k..m changes. It is the same in all versions
+ *     from k-1 to m, so it is right in the file already and replay leaves it alone.
+ *   - A byte that some of them change gets, by replay in order, the value of the last that does.
  *
- * Nothing is assumed about which sectors of the torn write arrived, and the argument holds again for
- * a recovery that was itself interrupted. It needs the row of records to be unbroken up to m: that
- * is why segments are released strictly in order and why a hole is refused (segment_log.c). It needs
- * "changed" to mean changed from the version before in the row: that is what `pages.c` sees to with
- * its holes. A page beyond the size of the database has no version, so a file that a later checkpoint
- * has cut short is right, too.
+ * Nothing is assumed about which sectors of the torn write arrived, and the argument holds again
+ * for a recovery that was itself interrupted. It needs the row of records to be unbroken up to m:
+ * that is why segments are released strictly in order and why a hole is refused (segment_log.c).
+ * It needs "changed" to mean changed from the version before in the row: that is what `pages.c`
+ * sees to with its holes. A page beyond the size of the database has no version, so a file that a
+ * later checkpoint has cut short is right, too.
  */
 
 #define CACHED_PAGES_MAX 16384 /* 64 MB */

@@ -397,8 +397,8 @@ static int read_batch(struct cursor *at, struct batch *batch)
     return batch_parse(in, batch);
 }
 
-/* Whether any sector of the segment from `offset` on starts a batch of this journal that was written
- * after the log's end as we know it. */
+/* Whether any sector of the segment from `offset` on starts a batch of this journal that was
+ * written after the log's end as we know it. */
 static int find_later_batch(struct segment_log *self, struct segment *segment, uint64_t offset,
                             uint64_t *found)
 {
@@ -680,7 +680,7 @@ out:
     return r < 0 ? err_pass(r) : 0;
 }
 
-/* Files that were being made when the process died, or whose size does not suit, are made afresh. */
+/* Files that were being made when the process died, or of another size, are made afresh. */
 static int finish_free(struct segment_log *self)
 {
     struct list *it;

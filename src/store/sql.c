@@ -19,7 +19,8 @@
  *        deleteAll(), reset
  *
  * RUNNING   has a statement of the cache, standing on a row.
- * ENDED     has given it back. A statement that writes runs to its end at once, and the rows that it
+ * ENDED     has given it back. A statement that writes runs to its end at once, and the rows that
+ * it
  *           returned are kept in `rows`, from where the cursor serves them: only then it is over.
  * CANCELED  every further move fails.
  */

@@ -101,10 +101,11 @@ static int take_lock(struct store *store, struct err_text *why)
         r = os_lock(store->lock);
     if (r == OS_LOCK_TAKEN) {
         r = read_text(store->lock, text, sizeof text);
+        text[strcspn(text, "\n")] = '\0';
         err_text_set(why,
                      "%s is in use by another process (pid %s): stop it, or choose another data "
                      "directory",
-                     store->dir, r == 0 && text[0] != '\0' ? strtok(text, "\n") : "unknown");
+                     store->dir, r == 0 && text[0] != '\0' ? text : "unknown");
         r = STORE_OPEN_LOCKED;
     } else if (r == 0) {
         int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());

@@ -55,7 +55,8 @@ int store_open(struct store **out, const struct store_options *options, struct e
  * directory. All shards must be destroyed. NULL is allowed. */
 void store_close(struct store *store);
 
-/* With options.stepped: writes what the journal has gathered and does one round of background work. */
+/* With options.stepped: writes what the journal has gathered and does one round of background
+ * work. */
 void store_step(struct store *store);
 
 /* The number by which journal and index know a namespace, remembered for ever under its unique key

@@ -411,7 +411,8 @@ int main(int argc, char **argv)
     close_store(&bench);
     if (!wanted(argv, argc, "new"))
         return 0;
-    strcat(bench.dir, "-new");
+    snprintf(bench.dir, sizeof bench.dir, "%s/bench-store-%ld-new", argc > 1 ? argv[1] : "/tmp",
+             (long)getpid());
     open_store(&bench);
     bench_new_objects(&bench);
     close_store(&bench);

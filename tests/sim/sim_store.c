@@ -21,17 +21,17 @@
  * Histories of a store on a simulated disk that loses power at any call.
  *
  * A handful of objects are written, rolled back, emptied, closed and opened at random. The model is
- * the list of commits of each object: LSN, a digest of its rows and keys, its alarm. At some call of
- * the kernel the power fails; the disk keeps, of every sector not synced, an old version or a new
- * one. Afterwards, for several such disks of the same moment,
+ * the list of commits of each object: LSN, a digest of its rows and keys, its alarm. At some call
+ * of the kernel the power fails; the disk keeps, of every sector not synced, an old version or a
+ * new one. Afterwards, for several such disks of the same moment,
  *
  *   - each object is as one of its commits left it, and not as one before the last acknowledged;
  *   - what was committed before anything that is there is there, too;
  *   - each database passes SQLite's quick_check;
  *   - the alarm index and the objects say the same.
  *
- * Recovery itself is interrupted in the same way and repeated. DORMOUSE_SIM_SEED replays one history,
- * DORMOUSE_SIM_POINTS sets how many crashes there are.
+ * Recovery itself is interrupted in the same way and repeated. DORMOUSE_SIM_SEED replays one
+ * history, DORMOUSE_SIM_POINTS sets how many crashes there are.
  */
 
 #define OBJECTS      6
