@@ -422,7 +422,7 @@ TEST(a_module_becomes_a_script_without_moving_a_line)
                  "var __import_0 = __import(\"x\"), a = __default(__import_0), b = __import_0.b, "
                  "d = __import_0.c;\n\n\n\n"
                  "var __import_1 = __import(\"y\"), e = __import_1;\n__import(\"z\");\n"
-                 "var f = await a(b, d, e);\n\n\n\n\n"
+                 "var f = await a(b, d, e);\n\n\n\n\n\n"
                  "return { get f() { return f; }, get default() { return a; } }; })(require);\n");
     buf_fini(&script);
     project_destroy(project);
