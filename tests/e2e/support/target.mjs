@@ -98,6 +98,7 @@ export async function startFails(project, options = {}) {
 export class Target {
     constructor(home, options) {
         const { file, args, cwd } = commandLine(home, options);
+        const [program, ...rest] = [...(options.wrap ?? []), file, ...args];
         this.home = home;
         this.project = path.join(home, "project");
         this.options = options;
@@ -105,7 +106,7 @@ export class Target {
         this.stderr = "";
         this.control = "";
         this.stopping = false;
-        this.process = spawn(file, args, {
+        this.process = spawn(program, rest, {
             cwd,
             stdio: ["ignore", "pipe", "pipe", "pipe"],
             env: { ...process.env, ...options.env, PATH: `${BIN}:${process.env.PATH}`, WORKERD_ESBUILD: path.join(BIN, "esbuild") },

@@ -1,0 +1,87 @@
+/*
+ * Pulling the plug
+ *
+ * 64 HTTP clients and 64 WebSockets write numbered messages to 16 objects. At a random moment the server is killed with
+ * SIGKILL and started again on the same data. Then every acknowledged message must be there, each client's in order and once,
+ * and nothing by halves: the counter that is written with each message must agree with the table.
+ *
+ * CRASH_ROUNDS says how often (40); after CRASH_SECONDS (150) it stops earlier.
+ */
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { start } from "../e2e/support/target.mjs";
+import { HttpClient, SocketClient } from "./clients.mjs";
+
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 40);
+const SECONDS = Number(process.env.CRASH_SECONDS ?? (process.env.CRASH_ROUNDS ? Infinity : 150));
+const CLIENTS_OF_EACH_KIND = 64;
+const OBJECTS = 16;
+const KILL_AFTER_MS = [30, 500];
+
+function makeClients() {
+    const clients = [];
+    for (let i = 0; i < CLIENTS_OF_EACH_KIND; i++) {
+        clients.push(new HttpClient(`http-${i}`, `object-${i % OBJECTS}`));
+        clients.push(new SocketClient(`socket-${i}`, `object-${i % OBJECTS}`));
+    }
+    return clients;
+}
+
+/* Everything the object has, checked against what its clients know. */
+async function check(target, object, clients) {
+    const { rows, count } = await target.ask(`/${object}/all`);
+    assert.equal(count, rows.length, `${object}: a message was written by halves`);
+
+    const last = new Map(clients.map((client) => [client.name, 0]));
+    for (const [name, number] of rows) {
+        assert.equal(number, last.get(name) + 1, `${object}: ${name} is out of order`);
+        last.set(name, number);
+    }
+    for (const client of clients) {
+        const stored = last.get(client.name);
+        assert.ok(stored >= client.acknowledged, `${client.name}: ${client.acknowledged} was acknowledged, ${stored} is the last there`);
+        assert.ok(stored <= client.sent, `${client.name}: ${stored} is there, ${client.sent} was the last sent`);
+        client.goOnFrom(stored);
+    }
+    return rows.length;
+}
+
+test("every acknowledged message survives kill -9, in order, once and whole", async (t) => {
+    const clients = makeClients();
+    const objects = [...new Set(clients.map((client) => client.object))];
+    const end = Date.now() + SECONDS * 1000;
+    let target = await start(path.join(HERE, "project"));
+    let round = 0;
+    let messages = 0;
+
+    while (round < ROUNDS && Date.now() < end) {
+        round++;
+        const [least, most] = KILL_AFTER_MS;
+        const delay = least + Math.random() * (most - least);
+        const timer = setTimeout(() => target.process.kill("SIGKILL"), delay);
+        await Promise.all(clients.map((client) => client.work(target.port)));
+        clearTimeout(timer);
+        await target.kill9();
+        assert.equal(target.process.signalCode, "SIGKILL", `round ${round}: it ended by itself\n${target.output}`);
+
+        target = await target.again();
+        messages = 0;
+        for (const object of objects) {
+            const its = clients.filter((client) => client.object === object);
+            messages += await check(target, object, its).catch((fault) => {
+                fault.message = `round ${round}, killed after ${delay.toFixed(0)} ms, data in ${target.home}: ${fault.message}`;
+                throw fault;
+            });
+        }
+    }
+    t.diagnostic(`${round} rounds, ${messages} messages`);
+    assert.ok(messages > round, "hardly anything was written, so hardly anything was tested");
+    await target.stop();
+    fs.rmSync(target.home, { recursive: true, force: true });
+});
