@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "store/journal_format.h"
 #include "store/store.h"
 #include "store_world.h"
 
@@ -343,4 +344,34 @@ TEST(every_call_fails_once_and_nothing_acknowledged_is_lost)
             return;
     }
     CHECK(false);
+}
+
+TEST(a_small_insert_costs_less_than_300_bytes_of_journal)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+    struct buf segment = {0};
+    struct batch batch;
+    struct bytes rest;
+
+    check_runs(db, "CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER, text TEXT)");
+    check_commits(db);
+    store_world_settle(world);
+    for (int i = 0; i < 150; i++) {
+        check_runs(db,
+                   "INSERT INTO t (at, text) VALUES (1767225600000, 'user-name what was said in "
+                   "the room, about a hundred bytes of it, as such messages are')");
+        check_commits(db);
+    }
+    store_world_settle(world);
+    CHECK(sim_os_load(world->sim, "/data/journal/segment-0000", &segment));
+    rest = buf_bytes(&segment);
+    for (unsigned i = 0; batch_parse(rest, &batch) == 0 && batch.record_count < 100; i++)
+        rest = bytes_slice(rest, (size_t)batch_bytes(batch.records.len), rest.len);
+    CHECK_EQ(batch.record_count, 150);
+    test_note("%zu bytes", batch.records.len / batch.record_count);
+    CHECK(batch.records.len / batch.record_count < 300);
+    buf_fini(&segment);
+    database_close(db);
+    store_world_end(world);
 }
