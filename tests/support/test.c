@@ -158,6 +158,18 @@ static bool wanted(const struct test *test, const char *part)
     return part == NULL || strstr(test->name, part) != NULL;
 }
 
+/* Read by ThreadSanitizer, if it is there: JavaScriptCore and GLib are not instrumented, so their
+ * locks and what they guard are not understood. */
+const char *__tsan_default_suppressions(void);
+
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:libjavascriptcoregtk-4.1.so\n"
+           "race:libjavascriptcoregtk-4.1.so\n"
+           "called_from_lib:libglib-2.0.so\n"
+           "race:libglib-2.0.so\n";
+}
+
 int main(int argc, char **argv)
 {
     const char *part = argc > 1 ? argv[1] : NULL;
