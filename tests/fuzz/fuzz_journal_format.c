@@ -34,10 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(copy + 4, &crc, 4);
     }
     if (batch_parse(bytes_of(copy, size), &batch) == 0) {
-        ASSERT(batch.records.len == len && batch.records.data == copy + BATCH_HEADER_BYTES);
+        ASSERT(batch.records.len == len);
+        ASSERT(len == 0 || batch.records.data == copy + BATCH_HEADER_BYTES);
         ASSERT(batch_parse_length(bytes_of(copy, size), &bytes) == 0);
         ASSERT(bytes >= BATCH_HEADER_BYTES + (uint64_t)len);
-        if ((batch.record_count == 0) == (len == 0) && memcmp(copy + 32, "\0\0\0\0\0\0\0", 8) == 0 &&
+        if ((batch.record_count == 0) == (len == 0) &&
+            memcmp(copy + 32, "\0\0\0\0\0\0\0", 8) == 0 &&
             memcmp(copy + 72, "\0\0\0\0\0\0\0", 8) == 0 && copy[8] == 1 && copy[9] == 0) {
             batch_encode(&batch, header);
             ASSERT(memcmp(header, copy, BATCH_HEADER_BYTES) == 0);
