@@ -15,8 +15,9 @@
 struct body_end {
     struct pipe *pipe; /* owned reference; NULL once taken or over */
     bool writes;
-    bool essential;          /* counted in a request's context: its answer's body */
-    struct context *context; /* of `essential` */
+    bool essential; /* counted in a request's context: its answer's body */
+    struct worker *worker;
+    uint64_t handle; /* of that context, which may be gone when the wrapper is collected */
     struct pipe_watch watch;
     struct body_wait *wait; /* what is under way; owns itself */
     unsigned refs;
@@ -35,46 +36,52 @@ static void end_unref(struct body_end *end)
     mem_free(end);
 }
 
-/* The end's job is done: let go of the pipe. */
-static void end_over(struct body_end *end)
+/* The pipe is the end's no more: whoever gets it holds its reference. NULL if it is over already. */
+static struct pipe *end_release(struct body_end *end)
 {
     struct pipe *pipe = end->pipe;
 
     if (pipe == NULL)
-        return;
+        return NULL;
     end->pipe = NULL;
     if (end->writes)
         pipe_watch_writer(pipe, NULL);
     else
         pipe_watch_reader(pipe, NULL);
-    pipe_unref(pipe);
     if (end->essential) {
+        struct context *context = map_u64_get(&end->worker->writers, end->handle);
+
         end->essential = false;
-        end->context->essential--;
+        if (context != NULL)
+            context->essential--;
     }
+    return pipe;
+}
+
+/* The end's job is done, or given up: the other end hears of it. */
+static void end_over(struct body_end *end)
+{
+    struct pipe *pipe = end_release(end);
+
+    if (pipe == NULL)
+        return;
+    if (end->writes)
+        pipe_leave_writer(pipe);
+    else
+        pipe_leave_reader(pipe);
 }
 
 static void end_bury(void *self)
 {
     struct body_end *end = self;
-    struct context *context = end->essential ? end->context : NULL;
+    bool essential = end->essential;
+    struct context *context;
 
-    if (end->pipe != NULL && end->wait == NULL) {
-        struct pipe *pipe = pipe_ref(end->pipe);
-
+    if (end->wait == NULL)
         end_over(end);
-        if (end->writes) {
-            struct failure *lost =
-                failure_create("Error", "Network connection lost.", NULL, FAILURE_RETRYABLE);
-            pipe_fail(pipe, lost);
-            failure_unref(lost);
-        } else {
-            pipe_cancel(pipe);
-        }
-        pipe_unref(pipe);
-        if (context != NULL)
-            context_settle(context);
-    }
+    if (essential && !end->essential &&
+        (context = map_u64_get(&end->worker->writers, end->handle)) != NULL)
+        context_settle(context);
     end_unref(end);
 }
 
@@ -206,7 +213,6 @@ JSValueRef body_reader_box(struct js_realm *realm, struct pipe *pipe)
 struct pipe *body_take_pipe(struct js_call *call, size_t i)
 {
     struct body_end *end = js_arg_box(call, i, &end_type);
-    struct pipe *pipe;
 
     if (end == NULL)
         return NULL;
@@ -214,10 +220,9 @@ struct pipe *body_take_pipe(struct js_call *call, size_t i)
         js_throw_type_error(call, "This body has been used already.");
         return NULL;
     }
-    pipe = pipe_ref(end->pipe);
-    if (!end->writes)
-        end_over(end);
-    return pipe;
+    if (end->writes)
+        return pipe_ref(end->pipe);
+    return end_release(end);
 }
 
 /* ---- natives ---- */
@@ -232,8 +237,10 @@ static JSValueRef body_pipe_create(struct js_call *call)
     end = end_create(call->realm, pipe_create(LIMIT_PIPE_BYTES), true);
     if (context->object == NULL) {
         end->essential = true;
-        end->context = context;
+        end->worker = context->worker;
+        end->handle = (uint64_t)context->handle;
         context->essential++;
+        map_u64_put(&context->worker->writers, end->handle, context);
     }
     return js_box_make(call->realm, &end_type, end, NULL);
 }

@@ -120,8 +120,7 @@ static void transfer_stop(struct outgoing *out)
     if (out->body.pipe != NULL)
         pipe_watch_reader(out->body.pipe, NULL);
     if (out->answer != NULL) {
-        pipe_watch_writer(out->answer, NULL);
-        pipe_unref(out->answer);
+        pipe_leave_writer(out->answer);
         out->answer = NULL;
     }
     outgoing_unref(out);
@@ -202,8 +201,7 @@ static void transfer_over(struct outgoing *out)
     if (out->body.pipe != NULL)
         pipe_watch_reader(out->body.pipe, NULL);
     if (out->answer != NULL) {
-        pipe_watch_writer(out->answer, NULL);
-        pipe_unref(out->answer);
+        pipe_leave_writer(out->answer);
         out->answer = NULL;
     }
     outgoing_unref(out);

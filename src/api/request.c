@@ -62,6 +62,7 @@ void worker_request_over(struct context *context)
     struct worker *worker = context->worker;
 
     context_end(context);
+    map_u64_remove(&worker->writers, (uint64_t)context->handle);
     list_remove(&request->link);
     worker->request_count--;
     mem_free(request);

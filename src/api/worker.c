@@ -270,6 +270,7 @@ static void destroy(struct worker *worker)
     map_u64_fini(&worker->timers);
     map_u64_fini(&worker->holds);
     map_u64_fini(&worker->sections);
+    map_u64_fini(&worker->writers);
     mem_free(worker->classes);
     mem_free(worker->links);
     mem_free(worker);
@@ -292,6 +293,7 @@ int worker_create(struct worker **out, const struct worker_options *options, str
     map_u64_init(&worker->timers);
     map_u64_init(&worker->holds);
     map_u64_init(&worker->sections);
+    map_u64_init(&worker->writers);
     list_init(&worker->requests);
     list_init(&worker->answers);
     worker->realm = js_realm_create(options->engine, worker);
