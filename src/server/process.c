@@ -1,8 +1,8 @@
 #include "server/process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +35,8 @@ enum {
     PORT_DEFAULT = 8787, /* wrangler's */
 };
 
+#define ECHO_NS (300 * UINT64_C(1000000)) /* a second signal sooner is the first one's echo */
+
 /* A version of the project: what it says, its code, and how the shards see it. Versions are kept
  * until the process ends, because old instances may run them for a while. */
 struct version {
@@ -50,7 +52,8 @@ struct process {
     const struct process_options *options;
     struct loop *loop;
     uv_signal_t signals[2];
-    unsigned signals_seen;
+    bool stopping;        /* a signal was seen… */
+    uint64_t stopping_ns; /* …and when */
     char *data_dir;
     char *build_dir;
     struct store *store;
@@ -83,10 +86,15 @@ static void raise_descriptors(void)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct process *process = handle->data;
+    uint64_t now_ns = uv_hrtime();
 
     (void)number;
-    if (process->signals_seen++ > 0)
+    if (process->stopping && now_ns - process->stopping_ns > ECHO_NS)
         _exit(1);
+    if (process->stopping)
+        return; /* a shell and a terminal that both say it once */
+    process->stopping = true;
+    process->stopping_ns = now_ns;
     fprintf(stderr, "stopping\n");
 }
 
@@ -308,24 +316,49 @@ static void reload_and_say(struct process *process)
 
 /* ---- starting ---- */
 
-static int open_store(struct process *process)
+/* Opening the store reads the journal; it happens beside reading the configuration. */
+struct opening {
+    pthread_t thread;
+    struct process *process;
+    struct err_text why;
+    int result;
+};
+
+static void *open_store(void *arg)
 {
+    struct opening *opening = arg;
+    struct process *process = opening->process;
     struct store_options options = {
         .os = os_real(),
         .dir = process->data_dir,
         .shard_count = process->options->shards,
         .sync = true,
     };
-    struct err_text why = {0};
-    int r = folder_make(process->data_dir);
 
-    if (r == 0)
-        r = store_open(&process->store, &options, &why);
-    if (r == 0)
+    opening->result = folder_make(process->data_dir);
+    if (opening->result == 0)
+        opening->result = store_open(&process->store, &options, &opening->why);
+    if (opening->result != 0 && opening->why.text[0] == '\0')
+        err_text_set(&opening->why, "%s cannot be opened: %s", process->data_dir, err_trail());
+    milestone(process, "store open");
+    return NULL;
+}
+
+static void opening_start(struct process *process, struct opening *opening)
+{
+    opening->process = process;
+    if (pthread_create(&opening->thread, NULL, open_store, opening) != 0) {
+        fprintf(stderr, "error: no thread for the store\n");
+        _exit(1);
+    }
+}
+
+static int opening_wait(struct opening *opening)
+{
+    pthread_join(opening->thread, NULL);
+    if (opening->result == 0)
         return 0;
-    if (why.text[0] == '\0')
-        err_text_set(&why, "%s cannot be opened: %s", process->data_dir, err_trail());
-    fprintf(stderr, "error: %s\n", why.text);
+    fprintf(stderr, "error: %s\n", opening->why.text);
     return 1;
 }
 
@@ -381,23 +414,29 @@ static int start_listening(struct process *process, const struct project *projec
     return 0;
 }
 
-/* Everything up to the first version that listens. While esbuild runs, the store is opened and the
- * shards get ready. */
-static int start(struct process *process, struct project *project)
+/* Everything up to the first version that listens. While esbuild runs, the shards get ready. */
+static int start(struct process *process)
 {
+    struct opening opening = {0};
     struct building building = {0};
+    struct project *project;
     struct version *version;
-    struct bundle *bundle;
+    struct bundle *bundle = NULL;
     int r;
 
-    building_start(process, project, &building);
-    loop_turn(process->loop, false);
-    r = open_store(process);
-    milestone(process, "store open");
-    if (r == 0)
+    opening_start(process, &opening);
+    project = load(process);
+    milestone(process, "configuration read");
+    if (project != NULL) {
+        building_start(process, project, &building);
+        loop_turn(process->loop, false);
+    }
+    r = opening_wait(&opening);
+    if (r == 0 && project != NULL)
         r = start_shards(process);
     milestone(process, "shards ready");
-    bundle = building_wait(process, &building);
+    if (project != NULL)
+        bundle = building_wait(process, &building);
     milestone(process, "bundle ready");
     if (bundle == NULL || r != 0) {
         bundle_destroy(bundle);
@@ -408,7 +447,7 @@ static int start(struct process *process, struct project *project)
     if (version == NULL || version_deploy(process, version) != 0)
         return 1;
     milestone(process, "worker ready");
-    if (process->signals_seen > 0)
+    if (process->stopping)
         return 0;
     return start_listening(process, project);
 }
@@ -419,7 +458,7 @@ static void serve(struct process *process)
         process->watch = watch_create(process->loop, SETTLE_MS);
         watch_update(process, false);
     }
-    while (process->signals_seen == 0) {
+    while (!process->stopping) {
         loop_turn(process->loop, true);
         if (process->watch != NULL && watch_take(process->watch))
             reload_and_say(process);
@@ -449,11 +488,29 @@ static void stop(struct process *process)
     mem_free(process->build_dir);
 }
 
+/* Where data and builds go: needed before the configuration has been read. */
+static bool places(struct process *process)
+{
+    const struct process_options *options = process->options;
+    struct buf complaints = {0};
+    char *dir = project_folder(options->path, &complaints);
+
+    if (dir == NULL) {
+        fputs(buf_string(&complaints), stderr);
+        buf_fini(&complaints);
+        return false;
+    }
+    process->data_dir = options->data_dir != NULL ? mem_strdup(options->data_dir)
+                                                  : mem_format("%s/.dormouse/data", dir);
+    process->build_dir = mem_format("%s/.dormouse/build", dir);
+    mem_free(dir);
+    return true;
+}
+
 int process_run(const struct process_options *given)
 {
     struct process_options options = *given;
     struct process process = {.options = &options, .started_ns = uv_hrtime()};
-    struct project *project;
     int status;
 
     raise_descriptors();
@@ -463,20 +520,14 @@ int process_run(const struct process_options *given)
         options.shards = LIMIT_SHARDS;
     list_init(&process.versions);
     map_init(&process.namespaces);
-    project = load(&process);
-    if (project == NULL)
+    if (!places(&process))
         return 1;
-    milestone(&process, "configuration read");
     if (loop_create(&process.loop) < 0) {
         fprintf(stderr, "error: no event loop: %s\n", err_trail());
-        project_destroy(project);
         return 1;
     }
     signals_open(&process);
-    process.data_dir = options.data_dir != NULL ? mem_strdup(options.data_dir)
-                                                : mem_format("%s/.dormouse/data", project->dir);
-    process.build_dir = mem_format("%s/.dormouse/build", project->dir);
-    status = start(&process, project);
+    status = start(&process);
     if (status == 0) {
         serve(&process);
         fleet_drain(process.fleet, options.grace_ms);

@@ -161,6 +161,15 @@ static char *config_find(const char *path, struct buf *complaints)
     return found;
 }
 
+char *project_folder(const char *path, struct buf *complaints)
+{
+    char *file = config_find(path, complaints);
+    char *folder = file != NULL ? folder_of(file) : NULL;
+
+    mem_free(file);
+    return folder;
+}
+
 static void secret_files(const char *dir, const char *env, struct name_list *files)
 {
     name_list_add_format(files, "%s/.dev.vars", dir);
