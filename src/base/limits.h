@@ -21,6 +21,7 @@
 #define LIMIT_LISTENER_BACKLOG        4096               /* ours: clients waiting in the kernel */
 #define LIMIT_LISTENER_BATCH          64                 /* ours: clients accepted per turn */
 #define LIMIT_LISTENER_RETRY_MS       100                /* ours: out of descriptors, try again */
+#define LIMIT_DESCRIPTORS_KEPT        8192               /* ours: not for clients; 1/8 if fewer */
 #define LIMIT_INFLATE_BYTES           (128 * 1024 * 1024) /* CF: an isolate's memory; of one chunk */
 
 /* HTTP/1.1 */
@@ -39,7 +40,6 @@
 #define LIMIT_HTTP_BODY_DRAIN_BYTES   (256 * 1024)       /* ours: rest skipped to keep alive */
 #define LIMIT_HTTP_CONNECT_TIMEOUT_MS 30000              /* ours: outgoing name, TCP and TLS */
 #define LIMIT_HTTP_FETCHES            1024               /* ours: outgoing connections, per loop */
-#define LIMIT_CONNECTIONS             65536              /* ours: open at once on one shard */
 
 /* WebSocket */
 #define LIMIT_WS_MESSAGE_BYTES        (32 * 1024 * 1024) /* CF: a message received */

@@ -376,10 +376,10 @@ static int parse_target(struct h1_request *out, struct h1_refusal *refusal)
 static bool method_known(struct bytes method)
 {
     static const char *const known[] = {
-        "GET",    "POST",      "PUT",    "DELETE",    "HEAD",        "PATCH",    "OPTIONS",
-        "PURGE",  "TRACE",     "COPY",   "LOCK",      "MKCOL",       "MOVE",     "PROPFIND",
-        "SEARCH", "PROPPATCH", "ACL",    "UNLOCK",    "REPORT",      "CHECKOUT", "MKACTIVITY",
-        "MERGE",  "MSEARCH",   "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE",
+        "GET",        "POST",     "PUT",       "DELETE",  "HEAD",   "PATCH",     "OPTIONS",
+        "QUERY",      "TRACE",    "PURGE",     "BAN",     "COPY",   "LOCK",      "MKCOL",
+        "MOVE",       "PROPFIND", "PROPPATCH", "SEARCH",  "UNLOCK", "ACL",       "REPORT",
+        "MKACTIVITY", "CHECKOUT", "MERGE",     "MSEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE",
     };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

@@ -85,7 +85,7 @@ struct http_server *http_server_create(struct loop *loop, const struct http_hand
     if (options != NULL)
         host->options = *options;
     if (host->options.connections_max == 0)
-        host->options.connections_max = LIMIT_CONNECTIONS;
+        host->options.connections_max = SIZE_MAX;
     host->options.head_timeout_ms =
         or_default(host->options.head_timeout_ms, LIMIT_HTTP_HEAD_TIMEOUT_MS);
     host->options.idle_timeout_ms =

@@ -19,7 +19,8 @@ struct http_handler;
 struct http_server;
 struct loop;
 
-/* Times and bounds; http_server_create() fills in limits.h for each 0. */
+/* Times and bounds; http_server_create() fills in limits.h for each 0, and no bound of its own for
+ * connections: the listener has one. */
 struct http_server_options {
     size_t connections_max;
     uint32_t head_timeout_ms;  /* for a request's head, from its first byte or the connection */

@@ -31,7 +31,8 @@
  * `dead`    after ws_abort(), ws_detach() or on_end(): only the task still knows the memory.
  *
  * Input is parsed straight from the loop's buffer. Only what arrives while reading is paused is
- * kept, in `input`.
+ * kept, in `input`. Once our Close is out a pause no longer holds anything back, because the peer's
+ * Close, behind whatever it sent before, must be found.
  */
 
 static const char lost_reason[] = "WebSocket disconnected without sending Close frame.";
@@ -80,6 +81,11 @@ struct ws_parcel {
 _Static_assert(sizeof(struct ws_connection) <= 320, "a sleeping connection is small");
 
 static void parse(struct ws_connection *ws, uint8_t *data, size_t len);
+
+static bool holds_back(const struct ws_connection *ws)
+{
+    return ws->paused && !ws->state.close_sent;
+}
 
 /* Let go of everything but the struct itself, which the task frees. */
 static void die(struct ws_connection *ws)
@@ -153,14 +159,14 @@ static void on_task(struct loop_task *task)
         mem_free(ws);
         return;
     }
-    if (!ws->paused && !ws->state.ending && ws->state.input.len > 0) {
+    if (!holds_back(ws) && !ws->state.ending && ws->state.input.len > 0) {
         struct buf input = ws->state.input;
 
         ws->state.input = (struct buf){0};
         parse(ws, input.data, input.len);
         buf_fini(&input);
     }
-    if (!ws->dead && ws->state.peer_gone && !ws->paused && !ws->state.ending)
+    if (!ws->dead && ws->state.peer_gone && !holds_back(ws) && !ws->state.ending)
         lose(ws);
     if (!ws->dead && ws->state.ending)
         goodbye(ws);
@@ -288,6 +294,14 @@ static void on_closing(struct timer *timer)
         lose(ws);
 }
 
+/* Nothing is held back any more. */
+static void read_on(struct ws_connection *ws)
+{
+    stream_read_resume(ws->stream);
+    if (ws->state.input.len > 0 || ws->state.peer_gone)
+        loop_defer(ws_loop(ws), &ws->task);
+}
+
 static void wait_for_close(struct ws_connection *ws)
 {
     ws->closing = mem_new(struct closing);
@@ -321,10 +335,12 @@ void ws_close(struct ws_connection *ws, uint16_t code, struct bytes reason)
     if (!may_send(ws))
         return;
     send_close(ws, code, reason);
-    if (ws->state.close_received)
+    if (ws->state.close_received) {
         end_later(ws);
-    else if (!ws->state.ending)
+    } else if (!ws->state.ending) {
         wait_for_close(ws);
+        read_on(ws);
+    }
 }
 
 void ws_abort(struct ws_connection *ws)
@@ -408,7 +424,7 @@ static void parse(struct ws_connection *ws, uint8_t *data, size_t len)
 {
     ASSERT(!ws->parsing && ws->state.input.len == 0);
     ws->parsing = true;
-    while (!ws->dead && !ws->paused && !ws->state.ending && !ws->state.close_received) {
+    while (!ws->dead && !holds_back(ws) && !ws->state.ending && !ws->state.close_received) {
         struct ws_event event;
         int kind = ws_message_next(&ws->state.parser, &data, &len, &event);
 
@@ -417,7 +433,7 @@ static void parse(struct ws_connection *ws, uint8_t *data, size_t len)
         receive(ws, kind, &event);
     }
     ws->parsing = false;
-    if (!ws->dead && ws->paused && len > 0 && !ws->state.ending)
+    if (!ws->dead && holds_back(ws) && len > 0 && !ws->state.ending)
         buf_append(&ws->state.input, data, len);
 }
 
@@ -427,12 +443,12 @@ static void on_read(void *ctx, uint8_t *data, size_t len)
 
     if (ws->state.ending || ws->state.close_received)
         return;
-    if (!ws->paused && ws->state.input.len == 0) {
+    if (!holds_back(ws) && ws->state.input.len == 0) {
         parse(ws, data, len);
         return;
     }
     buf_append(&ws->state.input, data, len);
-    if (ws->state.input.len >= LIMIT_WS_IN_QUEUE_BYTES)
+    if (holds_back(ws) && ws->state.input.len >= LIMIT_WS_IN_QUEUE_BYTES)
         stream_read_pause(ws->stream);
 }
 
@@ -443,7 +459,7 @@ static void on_end(void *ctx)
     if (ws->state.ending)
         return;
     ws->state.peer_gone = true;
-    if (!ws->paused) /* otherwise messages are waiting, perhaps a Close */
+    if (!holds_back(ws) && ws->state.input.len == 0) /* else messages wait, perhaps a Close */
         lose(ws);
 }
 
@@ -478,11 +494,8 @@ void ws_read_resume(struct ws_connection *ws)
 {
     ASSERT(!ws->dead);
     ws->paused = false;
-    if (ws->state.ending)
-        return;
-    stream_read_resume(ws->stream);
-    if (ws->state.input.len > 0 || ws->state.peer_gone)
-        loop_defer(ws_loop(ws), &ws->task);
+    if (!ws->state.ending)
+        read_on(ws);
 }
 
 /* Life */

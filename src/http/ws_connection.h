@@ -95,7 +95,8 @@ void ws_abort(struct ws_connection *ws);
 bool ws_close_sent(const struct ws_connection *ws);
 bool ws_close_received(const struct ws_connection *ws);
 
-/* Stop and go for on_message(). Pausing inside on_message() keeps the following ones back. */
+/* Stop and go for on_message(). Pausing inside on_message() keeps the following ones back. After
+ * ws_close() messages come in any case: the peer's Close is behind them. */
 void ws_read_pause(struct ws_connection *ws);
 void ws_read_resume(struct ws_connection *ws);
 

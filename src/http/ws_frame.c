@@ -15,6 +15,25 @@ static bool is_control(uint8_t opcode)
     return (opcode & 8) != 0;
 }
 
+/* RFC 6455 keeps the others for later. */
+static bool opcode_known(uint8_t opcode)
+{
+    return opcode <= WS_BINARY || (opcode >= WS_CLOSE && opcode <= WS_PONG);
+}
+
+static int broken_opcode(const char **what, uint8_t opcode)
+{
+    static const char *const texts[16] = {
+        [3] = "Unknown opcode 3",   [4] = "Unknown opcode 4",   [5] = "Unknown opcode 5",
+        [6] = "Unknown opcode 6",   [7] = "Unknown opcode 7",   [11] = "Unknown opcode 11",
+        [12] = "Unknown opcode 12", [13] = "Unknown opcode 13", [14] = "Unknown opcode 14",
+        [15] = "Unknown opcode 15",
+    };
+
+    ASSERT(opcode < 16 && texts[opcode] != NULL);
+    return broken(what, texts[opcode]);
+}
+
 /* FIN, reserved bits, opcode. */
 static int parse_first_byte(uint8_t byte, bool deflate, struct ws_frame *out, const char **what)
 {
@@ -23,13 +42,16 @@ static int parse_first_byte(uint8_t byte, bool deflate, struct ws_frame *out, co
     out->opcode = byte & 0x0f;
 
     if ((byte & 0x30) != 0)
-        return broken(what, "a reserved bit is set");
-    if ((out->opcode > WS_BINARY && out->opcode < WS_CLOSE) || out->opcode > WS_PONG)
-        return broken(what, "an unknown opcode");
-    if (out->compressed && (!deflate || is_control(out->opcode) || out->opcode == WS_CONTINUATION))
-        return broken(what, "the compression bit is set where it must not be");
+        return broken(what, "Received frame had RSV bits 2 or 3 set");
+    if (out->compressed && !deflate)
+        return broken(what, "Received a WebSocket frame whose compression bit was set, but the "
+                            "compression extension was not negotiated for this connection.");
+    if (!opcode_known(out->opcode))
+        return broken_opcode(what, out->opcode);
+    if (out->compressed && (is_control(out->opcode) || out->opcode == WS_CONTINUATION))
+        return broken(what, "The compression bit is set where it must not be");
     if (is_control(out->opcode) && !out->fin)
-        return broken(what, "a fragmented control frame");
+        return broken(what, "Received fragmented control frame");
     return 0;
 }
 
@@ -41,10 +63,10 @@ static int parse_second_byte(uint8_t byte, enum ws_sender sender, struct ws_fram
     out->length = byte & 0x7f;
 
     if (out->masked != (sender == WS_FROM_CLIENT))
-        return broken(what, out->masked ? "a masked frame from a server"
-                                        : "an unmasked frame from a client");
+        return broken(what, out->masked ? "Received a masked frame from a server"
+                                        : "Received an unmasked frame from a client");
     if (is_control(out->opcode) && out->length > 125)
-        return broken(what, "a control frame is too long");
+        return broken(what, "Received a control frame that is too long");
     return 0;
 }
 
@@ -54,13 +76,13 @@ static int parse_long_length(struct bytes input, struct ws_frame *out, const cha
     uint64_t length = 0;
 
     if (width == 8 && input.len > 2 && (input.data[2] & 0x80) != 0)
-        return broken(what, "a length beyond 63 bits");
+        return broken(what, "Received a length beyond 63 bits");
     if (input.len < 2 + width)
         return WS_FRAME_MORE;
     for (size_t i = 0; i < width; i++)
         length = length << 8 | input.data[2 + i];
     if (length < (width == 2 ? 126U : 65536U))
-        return broken(what, "a length is not in its shortest form");
+        return broken(what, "Received a length that is not in its shortest form");
     out->length = length;
     out->head_bytes = (uint8_t)(2 + width);
     return 0;

@@ -60,9 +60,9 @@ static int judge_frame(struct ws_message *message, const struct ws_frame *frame,
     if (frame->opcode >= WS_CLOSE)
         return 0;
     if (frame->opcode == WS_CONTINUATION && message->kind == 0)
-        return broken(message, event, 1002, "a continuation of nothing");
+        return broken(message, event, 1002, "Unexpected continuation frame");
     if (frame->opcode != WS_CONTINUATION && message->kind != 0)
-        return broken(message, event, 1002, "a new message inside another one");
+        return broken(message, event, 1002, "Missing continuation frame");
 
     if (frame->opcode != WS_CONTINUATION) {
         message->kind = frame->opcode;
@@ -72,9 +72,9 @@ static int judge_frame(struct ws_message *message, const struct ws_frame *frame,
     }
     if (frame->length > message->bytes_max ||
         message->payload.len > message->bytes_max - frame->length)
-        return broken(message, event, 1009, "a message is too long");
+        return broken(message, event, 1009, "Message is too large");
     if (++message->fragments > LIMIT_WS_FRAGMENTS)
-        return broken(message, event, 1009, "a message has too many fragments");
+        return broken(message, event, 1009, "Message has too many fragments");
     return 0;
 }
 
@@ -143,14 +143,14 @@ static int close_event(struct ws_message *message, struct bytes payload, struct 
     if (payload.len == 0)
         return WS_MESSAGE_CLOSE;
     if (payload.len == 1)
-        return broken(message, event, 1002, "half a close code");
+        return broken(message, event, 1002, "Received half a close code");
     code = (unsigned)payload.data[0] << 8 | payload.data[1];
     if (!ws_close_code_valid(code))
-        return broken(message, event, 1002, "an invalid close code");
+        return broken(message, event, 1002, "Received an invalid close code");
     event->code = (uint16_t)code;
     event->data = bytes_slice(payload, 2, payload.len);
     if (!utf8_valid(event->data))
-        return broken(message, event, 1007, "a close reason is not UTF-8");
+        return broken(message, event, 1007, "Received a close reason that is not UTF-8");
     return WS_MESSAGE_CLOSE;
 }
 
@@ -195,14 +195,14 @@ static int finish_message(struct ws_message *message, struct bytes data, bool ch
         message->payload = plain;
         message->handed_out = true;
         if (r == WS_DEFLATE_TOO_LONG)
-            return broken(message, event, 1009, "a message is too long");
+            return broken(message, event, 1009, "Message is too large");
         if (r == WS_DEFLATE_BROKEN)
-            return broken(message, event, 1007, "a message cannot be decompressed");
+            return broken(message, event, 1007, "Received a message that cannot be decompressed");
         data = buf_bytes(&message->payload);
         checked = false;
     }
     if (text && (checked ? !utf8_check_end(&message->utf8) : !utf8_valid(data)))
-        return broken(message, event, 1007, "a text message is not UTF-8");
+        return broken(message, event, 1007, "Received a text message that is not UTF-8");
     event->data = data;
     return text ? WS_MESSAGE_TEXT : WS_MESSAGE_BINARY;
 }
@@ -218,7 +218,7 @@ static int take_data(struct ws_message *message, uint8_t **at, size_t *len, stru
         return finish_message(message, part, false, event);
 
     if (message->kind == WS_TEXT && !message->compressed && !utf8_check_feed(&message->utf8, part))
-        return broken(message, event, 1007, "a text message is not UTF-8");
+        return broken(message, event, 1007, "Received a text message that is not UTF-8");
     buf_append_bytes(&message->payload, part);
     if (message->frame_left > 0)
         return WS_MESSAGE_MORE;
@@ -244,7 +244,7 @@ int ws_message_next(struct ws_message *message, uint8_t **at, size_t *len, struc
         message->control = NULL;
     }
     if (message->broken)
-        return broken(message, event, 1002, "the connection has failed before");
+        return broken(message, event, 1002, "The connection has failed before");
 
     do {
         r = message->in_frame ? 0 : take_head(message, at, len, event);

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -24,31 +26,46 @@ struct listener {
     void *ctx;          /* borrowed */
     struct timer retry; /* runs while there are no descriptors */
     int fd;             /* owned */
-    int reserve;        /* owned; given up to answer one client when there are no descriptors */
+    int fd_max;         /* clients' descriptors are below */
     uint16_t port;
-    bool paused; /* by the owner */
+    bool crowded; /* the last client got a descriptor beyond that */
+    bool paused;  /* by the owner */
     bool closed;
 };
 
 static void watch(struct listener *listener);
 
-static int open_reserve(void)
+/* Descriptors below this number are for clients, the rest for files and connections of our own. */
+static int descriptors_for_clients(void)
 {
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct rlimit limit;
+    rlim_t kept;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= INT_MAX)
+        return INT_MAX;
+    kept = limit.rlim_cur / 8;
+    if (kept > LIMIT_DESCRIPTORS_KEPT)
+        kept = LIMIT_DESCRIPTORS_KEPT;
+    return (int)(limit.rlim_cur - kept);
 }
 
-/* No descriptors left: let go of one client with the reserved descriptor, then rest. */
-static void starve(struct listener *listener)
+/* Whether the next descriptor is one for clients. The kernel gives out the lowest that is free, so
+ * its number tells; asking is worth a system call only if the last one was not. */
+static bool has_room(struct listener *listener)
 {
-    if (listener->reserve >= 0) {
-        int fd;
+    if (listener->crowded) {
+        int fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
 
-        close(listener->reserve);
-        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        listener->crowded = fd < 0 || fd >= listener->fd_max;
         if (fd >= 0)
             close(fd);
     }
-    listener->reserve = open_reserve();
+    return !listener->crowded;
+}
+
+/* No descriptor for another client: leave them in the backlog for a while. */
+static void rest(struct listener *listener)
+{
     uv_poll_stop(&listener->poll);
     timer_start(&listener->retry, listener->loop, LIMIT_LISTENER_RETRY_MS);
 }
@@ -70,13 +87,19 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         return;
     }
     for (int i = 0; i < LIMIT_LISTENER_BATCH && !listener->paused && !listener->closed; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd;
 
+        if (!has_room(listener)) {
+            rest(listener);
+            return;
+        }
+        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
+            listener->crowded = fd >= listener->fd_max;
             (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             listener->accept(listener->ctx, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            starve(listener);
+            rest(listener);
             return;
         } else if (errno == EAGAIN) {
             return;
@@ -215,7 +238,7 @@ int listener_open(struct listener **out, struct loop *loop, const char *host, ui
     listener->ctx = ctx;
     listener->retry.cb = on_retry;
     listener->fd = fd;
-    listener->reserve = open_reserve();
+    listener->fd_max = descriptors_for_clients();
     listener->port = real_port(fd);
     watch(listener);
     *out = listener;
@@ -252,6 +275,4 @@ void listener_close(struct listener *listener)
     timer_stop(&listener->retry);
     uv_close((uv_handle_t *)&listener->poll, on_closed);
     close(listener->fd);
-    if (listener->reserve >= 0)
-        close(listener->reserve);
 }

@@ -7,9 +7,10 @@
  * first one opened checks that nobody outside this process holds it, the others join. Accepted
  * sockets are non-blocking, close-on-exec and have TCP_NODELAY.
  *
- * Out of file descriptors is a state, not an error: accepting pauses and is tried again after
- * LIMIT_LISTENER_RETRY_MS; clients wait in the backlog. A reserved descriptor makes sure the
- * waiting client is told (its connection is closed) rather than left hanging. Own thread.
+ * What bounds the number of clients is RLIMIT_NOFILE as it was when listening began, less
+ * LIMIT_DESCRIPTORS_KEPT for the files of this process. Beyond that new clients wait in the
+ * backlog, and so they do if there are no descriptors at all: accepting rests and is tried again
+ * every LIMIT_LISTENER_RETRY_MS. Own thread.
  */
 
 #include <stdint.h>

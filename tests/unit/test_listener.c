@@ -111,3 +111,39 @@ TEST(running_out_of_descriptors_passes)
     listener_close(listener);
     finish();
 }
+
+TEST(some_descriptors_are_kept_from_clients)
+{
+    struct loopback peers[3];
+    struct listener *listener;
+    struct rlimit old;
+    struct rlimit few;
+    int taken[64];
+    int count = 0;
+    int three = 3;
+
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = old;
+    few.rlim_cur = 64; /* 56 for clients */
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    listener = begin(LISTENER_ALONE, 0);
+    for (int i = 0; i < 3; i++)
+        loopback_open(&peers[i], loop, listener_port(listener));
+    do
+        taken[count] = dup(0);
+    while (taken[count++] < 56);
+    close(taken[--count]);
+
+    loopback_settle(loop);
+    CHECK_EQ(accepted_count, 1); /* how else could it have known? */
+    close(taken[--count]);
+    close(taken[--count]);
+    CHECK(loopback_until(loop, has_accepted, &three, 2000));
+    while (count > 0)
+        close(taken[--count]);
+    for (int i = 0; i < 3; i++)
+        loopback_close(&peers[i]);
+    listener_close(listener);
+    finish();
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+}

@@ -3,6 +3,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "http/connection.h"
 #include "http/server.h"
 #include "http/ws_connection.h"
@@ -294,8 +295,8 @@ TEST(broken_protocol_is_an_error_with_a_code)
 
     begin(&peer);
     loopback_send(&peer, BYTES("\x81\x02hi"));
-    EXPECT(&peer, "\x88\x21\x03\xea");
-    expect_story("error:an unmasked frame from a client end");
+    EXPECT(&peer, "\x88\x2a\x03\xeaReceived an unmasked");
+    expect_story("error:Received an unmasked frame from a client end");
     loopback_expect_end(&peer);
     finish(&peer);
 }
@@ -333,6 +334,29 @@ TEST(a_paused_connection_keeps_messages_back_even_if_the_peer_leaves)
     CHECK_EQ(story.len, 0);
     ws_read_resume(ws);
     expect_story("text:one close:1000::clean end");
+    finish(&peer);
+}
+
+TEST(our_close_finds_its_answer_behind_messages_that_were_held_back)
+{
+    struct loopback peer;
+    char *block = calloc(1, LIMIT_WS_IN_QUEUE_BYTES);
+
+    begin(&peer);
+    ws_read_pause(ws);
+    send_frame(&peer, 0x81, BYTES("held back"));
+    loopback_settle(loop);
+    send_frame(&peer, 0x82, bytes_of(block, LIMIT_WS_IN_QUEUE_BYTES));
+    loopback_settle(loop);
+    CHECK_EQ(story.len, 0);
+    ws_close(ws, 1000, (struct bytes){0});
+    EXPECT(&peer, "\x88\x02\x03\xe8");
+    send_frame(&peer, 0x81, BYTES("late"));
+    send_frame(&peer, 0x88, BYTES("\x03\xe8"));
+    expect_story("text:held back binary:");
+    expect_story(" text:late close:1000::clean end");
+    loopback_expect_end(&peer);
+    free(block);
     finish(&peer);
 }
 

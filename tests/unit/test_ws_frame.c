@@ -30,13 +30,15 @@ TEST(a_header_gives_opcode_length_and_mask)
 
 TEST(what_the_protocol_forbids_is_broken)
 {
-    CHECK_EQ(parse_client(BYTES("\x81\x05")), WS_FRAME_BROKEN);         /* not masked */
-    CHECK_EQ(parse_server(BYTES("\x81\x85")), WS_FRAME_BROKEN);         /* masked */
-    CHECK_EQ(parse_client(BYTES("\x91")), WS_FRAME_BROKEN);             /* RSV3 */
-    CHECK_EQ(parse_client(BYTES("\xa1")), WS_FRAME_BROKEN);             /* RSV2 */
-    CHECK_EQ(parse_client(BYTES("\xc1")), WS_FRAME_BROKEN);             /* RSV1 */
-    CHECK_EQ(parse_client(BYTES("\x83")), WS_FRAME_BROKEN);             /* opcode 3 */
-    CHECK_EQ(parse_client(BYTES("\x8b")), WS_FRAME_BROKEN);             /* opcode 11 */
+    CHECK_EQ(parse_client(BYTES("\x81\x05")), WS_FRAME_BROKEN); /* not masked */
+    CHECK_EQ(parse_server(BYTES("\x81\x85")), WS_FRAME_BROKEN); /* masked */
+    CHECK_EQ(parse_client(BYTES("\x91")), WS_FRAME_BROKEN);     /* RSV3 */
+    CHECK_EQ(parse_client(BYTES("\xa1")), WS_FRAME_BROKEN);     /* RSV2 */
+    CHECK_EQ(parse_client(BYTES("\xc1")), WS_FRAME_BROKEN);     /* RSV1 */
+    CHECK_EQ(parse_client(BYTES("\x83")), WS_FRAME_BROKEN);     /* opcode 3 */
+    CHECK_STR_EQ(what, "Unknown opcode 3");
+    CHECK_EQ(parse_client(BYTES("\x8f")), WS_FRAME_BROKEN); /* opcode 15 */
+    CHECK_STR_EQ(what, "Unknown opcode 15");
     CHECK_EQ(parse_client(BYTES("\x09\x80")), WS_FRAME_BROKEN);         /* ping, not fin */
     CHECK_EQ(parse_client(BYTES("\x89\xfe")), WS_FRAME_BROKEN);         /* ping, long */
     CHECK_EQ(parse_client(BYTES("\x81\xfe\x00\x7d")), WS_FRAME_BROKEN); /* 125 in 16 bits */
