@@ -46,6 +46,6 @@ void front_drain(struct front *front, void (*done)(void *data), void *data);
 /* Requests whose answer the Worker still owes. */
 size_t front_waiting(const struct front *front);
 
-/* Drops every connection. What the Worker still owes is forgotten when it comes. Front and exchanges
- * are freed then; at once if nothing is owed. */
+/* Drops every connection. What the Worker still owes is forgotten when it comes; front and
+ * exchanges are freed then, at once if nothing is owed. */
 void front_destroy(struct front *front);

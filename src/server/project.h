@@ -63,8 +63,8 @@ enum project_load_result {
 int project_load(struct project **out, const struct project_options *options,
                  struct buf *complaints);
 
-/* The folder of the wrangler file that `path` means, absolute; NULL if there is none, which is said in
- * `complaints`. Free with mem_free(). */
+/* The folder of the wrangler file that `path` means, absolute; NULL if there is none, which is said
+ * in `complaints`. Free with mem_free(). */
 char *project_folder(const char *path, struct buf *complaints);
 
 /* NULL is allowed. */

@@ -223,8 +223,8 @@ static void on_late(struct timer *timer)
     drained(container_of(timer, struct shard_thread, late));
 }
 
-/* Time is up: what still runs in the Worker is left behind; objects get a moment more, and what they
- * have not said by then is as if the process had been killed: nothing acknowledged is lost. */
+/* Time is up: what still runs in the Worker is left behind; objects get a moment more, and what
+ * they have not said by then is as if the process had been killed: nothing acknowledged is lost. */
 static void hurry(struct shard_thread *thread)
 {
     if (thread->draining == NULL)

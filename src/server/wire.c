@@ -48,7 +48,7 @@ static void forget(struct loop_task *task)
     wires->frame = NULL;
 }
 
-/* The frame for `data` if it is worth one: from the second time in a row. NULL: send it as it is. */
+/* The frame for `data` if it is worth one: from the second time in a row. NULL: send it as is. */
 static struct blob *frame_for(struct wires *wires, struct blob *data, bool text)
 {
     if (wires->sent != data || wires->sent_text != text) {
