@@ -295,19 +295,6 @@ static size_t encoded_len(uint32_t code_point)
     return code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
 }
 
-size_t utf8_len_of_utf16(const uint16_t *units, size_t count)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < count;) {
-        uint32_t code_point;
-
-        i += utf16_decode(units + i, count - i, &code_point);
-        len += encoded_len(code_point);
-    }
-    return len;
-}
-
 /* Length of the run of ASCII units at the start, found four units at a time. */
 static size_t utf16_ascii_run(const uint16_t *units, size_t count)
 {
@@ -324,6 +311,24 @@ static size_t utf16_ascii_run(const uint16_t *units, size_t count)
     while (i < count && units[i] < 0x80)
         i++;
     return i;
+}
+
+size_t utf8_len_of_utf16(const uint16_t *units, size_t count)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count;) {
+        size_t run = utf16_ascii_run(units + i, count - i);
+        uint32_t code_point;
+
+        len += run;
+        i += run;
+        if (i == count)
+            break;
+        i += utf16_decode(units + i, count - i, &code_point);
+        len += encoded_len(code_point);
+    }
+    return len;
 }
 
 size_t utf8_from_utf16(const uint16_t *units, size_t count, uint8_t *out)

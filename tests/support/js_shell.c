@@ -4,10 +4,10 @@
  *
  *     js_shell [--bare] script.js… [-- argument…]
  *
- * The scripts run one after the other in the same realm; then the shell waits until no timer is left.
- * tests/support/js_harness.js gives them test() and assert. They also see `natives`, and `hooks`,
- * what js/main.js gives to C (--bare: without js/main.js). An uncaught exception or a rejection that
- * nobody handles ends it with status 1.
+ * The scripts run one after the other in the same realm; then the shell waits until no timer is
+ * left. tests/support/js_harness.js gives them test() and assert. They also see `natives`, and
+ * `hooks`, what js/main.js gives to C (--bare: without js/main.js). An uncaught exception or a
+ * rejection that nobody handles ends it with status 1.
  */
 
 #include <errno.h>
