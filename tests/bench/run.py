@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -223,7 +224,8 @@ def measure_memory(names, sockets, objects):
     found = {}
     try:
         for server in servers:
-            load("http", server, "/object/warm", seconds=0.5)
+            urllib.request.urlopen("http://127.0.0.1:%d/object/warm" % server.port).read()
+        time.sleep(1)
         holders = [Holder(server, sockets, objects) for server in servers]
         opened = [holder.opened() for holder in holders]
         time.sleep(SLEEP_SECONDS)
