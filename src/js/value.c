@@ -15,8 +15,8 @@ enum {
 
 /*
  * The engine makes narrow strings from ASCII C strings only, at some 5 ns a byte; wide ones it
- * copies at a twentieth of that. Short strings are the many that scripts keep (names, keys, ids), so
- * they are worth it; long ones are mostly parsed and dropped.
+ * copies at a twentieth of that. Short strings are the many that scripts keep (names, keys, ids),
+ * so they are worth it; long ones are mostly parsed and dropped.
  */
 static JSStringRef string_from_short_ascii(struct bytes ascii)
 {
