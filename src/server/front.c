@@ -297,6 +297,11 @@ static void answer_stream(struct exchange *exchange, struct fetch_response *resp
         answer_error(exchange, 500, "Internal Server Error");
         return;
     }
+    if (bytes_equal_string(exchange->req->method, "HEAD")) {
+        http_response_end(exchange->req); /* whoever writes the body is cancelled */
+        exchange_end(exchange);
+        return;
+    }
     exchange->down = response->body.pipe;
     response->body.pipe = NULL;
     exchange->down_watch = (struct pipe_watch){.news = down_news, .shard = exchange->front->shard};
