@@ -375,3 +375,39 @@ TEST(a_small_insert_costs_less_than_300_bytes_of_journal)
     database_close(db);
     store_world_end(world);
 }
+
+/* SQLite does not write pages that a transaction appends and frees. What the file happens to hold
+ * there must not become what later records are differences from. */
+TEST(pages_that_were_never_written_are_zeros_whatever_the_file_holds)
+{
+    static const char fill[] = "INSERT INTO t (b) VALUES (printf('%.*c', 60000, 'x'))";
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+
+    check_runs(db, "CREATE TABLE t (a INTEGER PRIMARY KEY, b)");
+    check_runs(db, fill);
+    check_commits(db);
+    database_close(db);
+    for (int i = 0; i < 4; i++)
+        store_world_settle(world); /* now the file is full of "x" */
+
+    db = store_world_object(world, 1);
+    CHECK_EQ(database_delete_all(db, true, NULL), 0);
+    check_commits(db); /* small again, in memory and journal only */
+    check_runs(db, "CREATE TABLE w (a INTEGER PRIMARY KEY, b)");
+    check_runs(db, "INSERT INTO w (b) VALUES (zeroblob(60000)); DROP TABLE w");
+    check_commits(db); /* large, and most of it never written */
+    check_runs(db, "CREATE TABLE t (a INTEGER PRIMARY KEY, b)");
+    check_runs(db, fill);
+    check_commits(db);
+    store_world_settle(world);
+    sim_os_crash(world->sim, 1);
+    database_close(db);
+    store_world_crash(world, 1);
+
+    db = store_world_object(world, 1);
+    CHECK_EQ(number_of(db, "SELECT b = printf('%.*c', 60000, 'x') FROM t"), 1);
+    CHECK_EQ(number_of(db, "SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'"), 0);
+    database_close(db);
+    store_world_end(world);
+}
