@@ -15,9 +15,9 @@
 struct body_end {
     struct pipe *pipe; /* owned reference; NULL once taken or over */
     bool writes;
-    bool essential; /* counted in a request's context: its answer's body */
-    struct worker *worker;
-    uint64_t handle; /* of that context, which may be gone when the wrapper is collected */
+    bool essential;          /* counted in a request's context: its answer's body */
+    struct writers *writers; /* a reference while essential */
+    uint64_t handle;         /* of that context, which may be gone when the wrapper is collected */
     struct pipe_watch watch;
     struct body_wait *wait; /* what is under way; owns itself */
     unsigned refs;
@@ -29,10 +29,29 @@ struct body_wait {
     struct body_end *end; /* a reference */
 };
 
+struct writers *writers_create(void)
+{
+    struct writers *writers = mem_new(struct writers);
+
+    writers->refs = 1;
+    map_u64_init(&writers->contexts);
+    return writers;
+}
+
+void writers_unref(struct writers *writers)
+{
+    if (--writers->refs > 0)
+        return;
+    map_u64_fini(&writers->contexts);
+    mem_free(writers);
+}
+
 static void end_unref(struct body_end *end)
 {
     if (--end->refs > 0)
         return;
+    if (end->writers != NULL)
+        writers_unref(end->writers);
     mem_free(end);
 }
 
@@ -49,7 +68,7 @@ static struct pipe *end_release(struct body_end *end)
     else
         pipe_watch_reader(pipe, NULL);
     if (end->essential) {
-        struct context *context = map_u64_get(&end->worker->writers, end->handle);
+        struct context *context = map_u64_get(&end->writers->contexts, end->handle);
 
         end->essential = false;
         if (context != NULL)
@@ -80,7 +99,7 @@ static void end_bury(void *self)
     if (end->wait == NULL)
         end_over(end);
     if (essential && !end->essential &&
-        (context = map_u64_get(&end->worker->writers, end->handle)) != NULL)
+        (context = map_u64_get(&end->writers->contexts, end->handle)) != NULL)
         context_settle(context);
     end_unref(end);
 }
@@ -237,10 +256,11 @@ static JSValueRef body_pipe_create(struct js_call *call)
     end = end_create(call->realm, pipe_create(LIMIT_PIPE_BYTES), true);
     if (context->object == NULL) {
         end->essential = true;
-        end->worker = context->worker;
+        end->writers = context->worker->writers;
+        end->writers->refs++;
         end->handle = (uint64_t)context->handle;
         context->essential++;
-        map_u64_put(&context->worker->writers, end->handle, context);
+        map_u64_put(&end->writers->contexts, end->handle, context);
     }
     return js_box_make(call->realm, &end_type, end, NULL);
 }

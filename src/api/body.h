@@ -7,9 +7,21 @@
  * writes what native code reads. Own thread.
  */
 
+#include "base/map.h"
 #include "js/bind.h"
 
 struct pipe;
+
+/* Contexts of requests whose answers stream, by handle. Counted: a pipe's box may be collected after
+ * its Worker has gone. */
+struct writers {
+    struct map_u64 contexts;
+    unsigned refs;
+};
+
+/* Never NULL. */
+struct writers *writers_create(void);
+void writers_unref(struct writers *writers);
 
 /* A box that reads `pipe`, whose reference it takes over. Never NULL. */
 JSValueRef body_reader_box(struct js_realm *realm, struct pipe *pipe);

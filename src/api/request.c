@@ -3,6 +3,7 @@
 #include "actor/event.h"
 #include "actor/failure.h"
 #include "actor/fetch.h"
+#include "api/body.h"
 #include "api/worker_parts.h"
 #include "base/assert.h"
 #include "base/blob.h"
@@ -62,7 +63,7 @@ void worker_request_over(struct context *context)
     struct worker *worker = context->worker;
 
     context_end(context);
-    map_u64_remove(&worker->writers, (uint64_t)context->handle);
+    map_u64_remove(&worker->writers->contexts, (uint64_t)context->handle);
     list_remove(&request->link);
     worker->request_count--;
     mem_free(request);

@@ -18,6 +18,7 @@ struct class;
 struct event;
 struct event_result;
 struct failure;
+struct writers;
 struct fetch_body;
 
 /* Functions of js/ that C calls: member of struct worker, name among the hooks. */
@@ -66,7 +67,7 @@ struct worker {
     struct map_u64 deliveries; /* struct delivery by id */
     struct map_u64 timers;     /* struct timer by id */
     struct map_u64 holds;      /* struct hold by id */
-    struct map_u64 writers;    /* contexts of requests whose answers stream, by handle */
+    struct writers *writers;   /* one reference (body.h) */
     struct map_u64 sections;   /* struct section_run by id */
     struct list requests;      /* struct request.link: requests to the Worker under way */
     size_t request_count;
