@@ -19,7 +19,7 @@ LAYERS = {
     "store": ["base", "os"],
     "actor": ["base", "os", "store"],
     "js": ["base"],
-    "api": ["base", "net", "http", "store", "actor", "js"],
+    "api": ["base", "os", "net", "http", "store", "actor", "js"],
     "native": ["base", "actor"],
     "server": ["base", "os", "net", "http", "store", "actor", "js", "api", "native"],
     "cli": ["base", "os", "server"],

@@ -371,8 +371,8 @@ static int parse_target(struct h1_request *out, struct h1_refusal *refusal)
     return parse_absolute_target(out, refusal);
 }
 
-/* What workerd knows: HTTP, WebDAV, Subversion, UPnP. Anything else is most likely a client that has
- * lost its place in the stream. */
+/* What workerd knows: HTTP, WebDAV, Subversion, UPnP. Anything else is most likely a client that
+ * has lost its place in the stream. */
 static bool method_known(struct bytes method)
 {
     static const char *const known[] = {

@@ -9,8 +9,8 @@
  *
  * Strict, because two parsers that disagree about where a request ends are how requests are
  * smuggled: lines end in CRLF and nothing else, no folded headers, no space before the colon,
- * no control characters, one Host, one plain Content-Length or one "chunked" but never both. Methods
- * are those workerd knows.
+ * no control characters, one Host, one plain Content-Length or one "chunked" but never both.
+ * Methods are those workerd knows.
  */
 
 #include <stdbool.h>

@@ -11,7 +11,8 @@
 #include "http/ws_frame.h"
 #include "loopback.h"
 
-/* The server echoes bodies (or holds, or cuts, or upgrades and echoes); the client tells a story. */
+/* The server echoes bodies (or holds, or cuts, or upgrades and echoes); the client tells a story.
+ */
 static struct loop *loop;
 static struct http_server *server;
 static struct http_client *client;
