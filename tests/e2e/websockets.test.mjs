@@ -390,6 +390,7 @@ test("an object sleeps while its sockets stay open, and a message constructs it 
     client.send("state");
     const after = await client.nextJson();
     assert.ok(after.constructed > before.constructed, "it was still awake");
+    assert.equal(after.among, true, "the socket of the event is none of getWebSockets()");
     assert.deepEqual(after.tags, ["kept"]);
     assert.deepEqual(after.attachment, { name: "hibernating", reply: null });
     assert.equal(client.closed, null);

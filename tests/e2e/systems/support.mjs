@@ -1,0 +1,117 @@
+/*
+ * The systems of examples/ under test
+ *
+ * A suite is about one system, in whatever language: `systemProject("lock")` is examples/lock, or
+ * examples/lock-c with DORMOUSE_SYSTEM=c. `startSystem` runs a copy of it, some of its variables
+ * set to what a test has time for. `survives` pulls the plug again and again.
+ */
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { copyProject, start } from "../support/target.mjs";
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
+
+/* How often the plug is pulled in each suite. */
+export const KILLS = Number(process.env.SYSTEM_KILLS ?? 12);
+
+const VARIANT = process.env.DORMOUSE_SYSTEM;
+
+export function systemProject(name) {
+    return path.join(ROOT, "examples", VARIANT ? `${name}-${VARIANT}` : name);
+}
+
+function setVariables(home, variables) {
+    for (const name of ["wrangler.jsonc", "dormouse.jsonc"]) {
+        const file = path.join(home, "project", name);
+        if (!fs.existsSync(file)) continue;
+        let text = fs.readFileSync(file, "utf8");
+        for (const [key, value] of Object.entries(variables)) {
+            const before = text;
+            text = text.replace(new RegExp(`("${key}": )[^,}\\n]+`), `$1${JSON.stringify(value)}`);
+            assert.notEqual(text, before, `${name} has no variable ${key}`);
+        }
+        fs.writeFileSync(file, text);
+    }
+}
+
+export async function startSystem(project, { vars = {}, ...options } = {}) {
+    const home = copyProject(project);
+    setVariables(home, vars);
+    return start(null, { ...options, home });
+}
+
+/* A server that is replaced when it is killed; `server.target` is the one that runs. */
+export class Server {
+    static async start(name, options = {}) {
+        const server = new Server();
+        const project = path.isAbsolute(name) ? name : systemProject(name);
+        server.target = await startSystem(project, options);
+        return server;
+    }
+
+    get origin() {
+        return this.target.origin;
+    }
+
+    async crash() {
+        await this.target.kill9();
+        this.target = await this.target.again();
+    }
+
+    end() {
+        return this.target.end();
+    }
+
+    /* A request with a JSON body, if any; the status, the headers and the JSON that came back. */
+    async call(method, where, body, headers = {}) {
+        const init = { method, headers };
+        if (body !== undefined) {
+            init.body = typeof body === "string" ? body : JSON.stringify(body);
+            init.headers = { "Content-Type": "application/json", ...headers };
+        }
+        const response = await this.target.fetch(where, init);
+        const text = await response.text();
+        let json = null;
+        try {
+            json = JSON.parse(text);
+        } catch {
+            /* Not every answer is JSON. */
+        }
+        return { status: response.status, headers: response.headers, text, json };
+    }
+
+    get(where, headers) {
+        return this.call("GET", where, undefined, headers);
+    }
+
+    post(where, body, headers) {
+        return this.call("POST", where, body, headers);
+    }
+}
+
+/*
+ * Kill the server while `work(stopped)` goes on, start it again, `check()`; so KILLS times. The
+ * work is asked to stop, its connections break, and whatever it throws then is its own affair:
+ * what it must remember is what was acknowledged.
+ */
+export async function survives(server, { work, check, kills = KILLS, least = 20, most = 250 }) {
+    for (let round = 1; round <= kills; round++) {
+        const delay = least + Math.random() * (most - least);
+        let stopped = false;
+        const working = work(() => stopped, round).catch((fault) => {
+            if (!stopped) throw fault;
+        });
+        await Promise.race([new Promise((resolve) => setTimeout(resolve, delay)), working]);
+        stopped = true;
+        const dying = server.target;
+        await dying.kill9();
+        await working;
+        assert.equal(dying.process.signalCode, "SIGKILL", `it ended by itself\n${dying.output}`);
+        server.target = await dying.again();
+        await check(round);
+    }
+}
