@@ -74,6 +74,7 @@ int loop_create(struct loop **out)
     list_init(&loop->unsent);
     list_init(&loop->streams);
     list_init(&loop->graves);
+    list_init(&loop->spare_chunks);
     heap_init(&loop->timers);
     loop->read_buffer = mem_alloc(LIMIT_LOOP_READ_BYTES);
 
@@ -100,6 +101,7 @@ void loop_destroy(struct loop *loop)
     }
     stream_close_all(loop);
     stream_bury(loop);
+    stream_drop_spares(loop);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->spin, NULL);
     uv_close((uv_handle_t *)&loop->clock, NULL);

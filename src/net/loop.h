@@ -49,6 +49,8 @@ struct loop {
     struct list streams; /* every open struct stream */
     struct list graves;  /* closed ones libuv never knew, to be freed */
     size_t stream_count;
+    struct list spare_chunks; /* stream.c's: sent, kept for the next answers */
+    size_t spare_chunk_count;
     uint8_t *read_buffer; /* owned; LIMIT_LOOP_READ_BYTES, lent to one read callback at a time */
     bool reading;         /* read_buffer is lent */
 };

@@ -101,6 +101,34 @@ static void chunk_free(struct chunk *chunk)
     mem_free(chunk);
 }
 
+/* An empty chunk of the usual size. Those that were sent are kept for the next answers, because
+ * malloc() is slow at this size. */
+static struct chunk *chunk_take(struct loop *loop)
+{
+    struct list *spare = list_pop_front(&loop->spare_chunks);
+    struct chunk *chunk;
+
+    if (spare == NULL) {
+        chunk = mem_alloc(sizeof *chunk + CHUNK_BYTES);
+    } else {
+        chunk = container_of(spare, struct chunk, link);
+        loop->spare_chunk_count--;
+    }
+    *chunk = (struct chunk){.cap = CHUNK_BYTES};
+    return chunk;
+}
+
+static void chunk_done(struct loop *loop, struct chunk *chunk)
+{
+    if (chunk->cap != CHUNK_BYTES || loop->spare_chunk_count >= LIMIT_LOOP_SPARE_CHUNKS) {
+        chunk_free(chunk);
+        return;
+    }
+    list_remove(&chunk->link);
+    list_push_front(&loop->spare_chunks, &chunk->link);
+    loop->spare_chunk_count++;
+}
+
 static void drop_chunks(struct list *chunks)
 {
     struct list *it;
@@ -203,7 +231,7 @@ static void queue_advance(struct stream *stream, size_t sent)
         chunk->at += part;
         sent -= part;
         if (chunk->at == chunk->len)
-            chunk_free(chunk);
+            chunk_done(stream->loop, chunk);
     }
 }
 
@@ -271,10 +299,13 @@ static void append_copy(struct stream *stream, struct bytes data)
         data = bytes_slice(data, part, data.len);
     }
     if (data.len > 0) {
-        size_t cap = data.len > CHUNK_BYTES ? data.len : CHUNK_BYTES;
-
-        chunk = mem_alloc(sizeof *chunk + cap);
-        *chunk = (struct chunk){.len = data.len, .cap = cap};
+        if (data.len <= CHUNK_BYTES) {
+            chunk = chunk_take(stream->loop);
+        } else {
+            chunk = mem_alloc(sizeof *chunk + data.len);
+            *chunk = (struct chunk){.cap = data.len};
+        }
+        chunk->len = data.len;
         memcpy(chunk->bytes, data.data, data.len);
         list_push_back(&stream->chunks, &chunk->link);
     }
@@ -488,6 +519,12 @@ void stream_bury(struct loop *loop)
 
     while ((link = list_pop_front(&loop->graves)) != NULL)
         mem_free(container_of(link, struct stream, link));
+}
+
+void stream_drop_spares(struct loop *loop)
+{
+    drop_chunks(&loop->spare_chunks);
+    loop->spare_chunk_count = 0;
 }
 
 void stream_close(struct stream *stream)

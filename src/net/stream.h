@@ -98,7 +98,9 @@ void stream_parcel_discard(struct stream_parcel *parcel);
 /* The peer's numeric address, "" if unknown. */
 void stream_peer_address(const struct stream *stream, char *text, size_t size);
 
-/* For loop.c: flush what was written, free what libuv never held, close everything. */
+/* For loop.c: flush what was written, free what libuv never held and what is kept for later, close
+ * everything. */
 void stream_flush_all(struct loop *loop);
 void stream_bury(struct loop *loop);
+void stream_drop_spares(struct loop *loop);
 void stream_close_all(struct loop *loop);

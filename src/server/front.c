@@ -351,12 +351,19 @@ static void on_reply(void *data, struct event_result *result)
 static char *request_url(const struct http_request *req)
 {
     struct bytes authority = req->authority.len > 0 ? req->authority : BYTES("localhost");
+    struct bytes scheme = BYTES("http://");
     struct bytes target = req->target;
+    char *url;
+    char *at;
 
     if (bytes_equal_string(target, "*"))
         target = BYTES("/");
-    return mem_format("http://%.*s%.*s", (int)authority.len, (const char *)authority.data,
-                      (int)target.len, (const char *)target.data);
+    at = url = mem_alloc(scheme.len + authority.len + target.len + 1);
+    at = mempcpy(at, scheme.data, scheme.len);
+    at = mempcpy(at, authority.data, authority.len);
+    at = mempcpy(at, target.data, target.len);
+    *at = '\0';
+    return url;
 }
 
 static struct blob *request_headers(const struct http_request *req)
@@ -378,12 +385,10 @@ static struct blob *request_headers(const struct http_request *req)
 
 static struct fetch_request *request_take(const struct http_request *req)
 {
-    char *method = mem_strndup((const char *)req->method.data, req->method.len);
-    char *url = request_url(req);
-    struct fetch_request *request = fetch_request_create(method, url);
+    struct fetch_request *request = mem_new(struct fetch_request);
 
-    mem_free(url);
-    mem_free(method);
+    request->method = mem_strndup((const char *)req->method.data, req->method.len);
+    request->url = request_url(req);
     request->headers = request_headers(req);
     request->upgrade = req->websocket;
     return request;
