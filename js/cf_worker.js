@@ -14,18 +14,23 @@ import { classKind } from "./cf_base.js";
 import { sendError } from "./cf_errors.js";
 import { current, requireModule } from "./cf_modules.js";
 import { makeNamespace } from "./cf_namespace.js";
+import { makeKv } from "./cf_kv.js";
+import { KV_CLASS, KvStore } from "./cf_kv_store.js";
 import { constructObject } from "./cf_object.js";
 import { respond } from "./cf_respond.js";
 
 const NO_FETCH = "Handler does not export a fetch() function.";
 
 let handlers; // what the default export handles
-const actors = new Map(); // class name → {constructor, kind}
+/* class name → {constructor, kind}: the exported classes, and those of this bundle */
+const actors = new Map([[KV_CLASS, { constructor: KvStore, kind: "actor" }]]);
 
 function makeBinding(binding) {
   switch (binding.type) {
     case "durable_object_namespace":
       return makeNamespace(binding.namespace, binding.className);
+    case "kv_namespace":
+      return makeKv(binding.namespace);
     case "plain_text":
     case "secret_text":
       return binding.text;
@@ -116,7 +121,7 @@ export function finishWorker(classNames) {
   handlers = entrypointHandlers(exports.default);
   const loopback = {};
   for (const name of Object.keys(exports)) {
-    if (name === "default") continue;
+    if (name === "default" || actors.has(name)) continue;
     const kind = classKind(exports[name]);
     if (kind === "actor" || kind === "legacy-actor") {
       actors.set(name, { constructor: exports[name], kind });

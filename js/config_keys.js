@@ -26,6 +26,7 @@ export const ENVIRONMENT_KEYS = {
   compatibility_date: used("string"),
   compatibility_flags: used("array of string"),
   durable_objects: used("object", false),
+  kv_namespaces: used("array of object", false),
   migrations: used("array of object"),
   exports: used("object"),
   vars: used("object", false),
@@ -68,7 +69,6 @@ export const ENVIRONMENT_KEYS = {
   containers: ignored("array", () => "containers do not run here"),
   cloudchamber: ignored("object", () => "containers do not run here", false),
 
-  kv_namespaces: binding("array of object", list("KV namespace")),
   d1_databases: binding("array of object", list("D1 database")),
   r2_buckets: binding("array of object", list("R2 bucket")),
   queues: binding("object", (value) => list("Queue")(value.producers ?? [])),

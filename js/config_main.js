@@ -23,6 +23,8 @@ import { addVariables } from "./config_vars.js";
 /** Behaviour that this version knows; a project without a date gets it. */
 const NEWEST_DATE = "2026-11-20";
 
+const KV_ID_MAX = 64;
+
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_-]*$/;
 const CLASS_NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
@@ -132,6 +134,26 @@ function addObjects(check, bindings, pathOf, config, worker) {
   return namespaces;
 }
 
+/** Adds KV namespaces, each an object of a class that the runtime brings (cf_kv_store.js). */
+function addKv(check, bindings, namespaces, pathOf, config) {
+  config.kv_namespaces?.forEach((item, i) => {
+    const at = [...pathOf("kv_namespaces"), i];
+    check.unknown(at, item, ["binding", "id", "preview_id", "remote"]);
+    const name = check.required([...at, "binding"], item.binding, "string");
+    const id = item.id ?? item.preview_id ?? name;
+    if (name === undefined || !check.is([...at, "id"], id, "string")) return;
+    if (id === "" || id.length > KV_ID_MAX) {
+      check.error([...at, "id"], `"id" must have between 1 and ${KV_ID_MAX} characters.`);
+      return;
+    }
+    if (item.remote === true) check.warn([...at, "remote"], `"remote" is ignored: the KV namespace is kept here.`);
+    const uniqueKey = `kv:${id}`; // no Worker's name has a colon
+    let index = namespaces.findIndex((namespace) => namespace.uniqueKey === uniqueKey);
+    if (index === -1) index = namespaces.push({ className: "%kv", uniqueKey, sqlite: true, bound: true }) - 1;
+    bindings.set(name, { name, type: "kv_namespace", namespace: index });
+  });
+}
+
 /** Bindings of services that are not served here, each under its name with words for the error. */
 function addUnsupported(check, bindings, pathOf, config) {
   const known = { ...ENVIRONMENT_KEYS, ...TOP_LEVEL_KEYS };
@@ -199,6 +221,7 @@ function projectOf(check, root, input) {
   addVersionMetadata(check, bindings, pathOf, config, input);
   addVariables(check, bindings, pathOf, config, input);
   const namespaces = addObjects(check, bindings, pathOf, config, name);
+  addKv(check, bindings, namespaces, pathOf, config);
   const settings = {
     name,
     compatibilityDate: date,

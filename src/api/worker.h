@@ -36,6 +36,7 @@ struct worker_bundle {
     /* Settings as JSON: {"name", "compatibilityDate", "compatibilityFlags": [],
      *  "bindings": [{"name", "type", …}]} with types
      *    durable_object_namespace {"namespace": index into `namespaces`, "className"}
+     *    kv_namespace {"namespace"}: one of the bundle's own class
      *    plain_text {"text"} · secret_text {"text"} · json {"json"}
      *    unsupported {"what"}: touching it throws an error that names it */
     struct bytes settings;

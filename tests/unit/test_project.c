@@ -182,12 +182,24 @@ TEST(an_unknown_key_is_a_warning_with_its_place)
 
 TEST(bindings_that_are_not_here_say_so_when_touched)
 {
-    CHECK_EQ(load_text("wrangler.json", "{" HEAD ", \"kv_namespaces\": [{\"binding\": \"KV\", "
-                                        "\"id\": \"1\"}], \"ai\": {\"binding\": \"AI\"}}"),
+    CHECK_EQ(load_text("wrangler.json", "{" HEAD ", \"r2_buckets\": [{\"binding\": \"R2\", "
+                                        "\"bucket_name\": \"b\"}], \"ai\": {\"binding\": \"AI\"}}"),
              0);
-    CHECK(said("\"kv_namespaces\" is not supported here: env.KV will throw when used."));
-    CHECK(has_setting("{\"name\":\"KV\",\"type\":\"unsupported\",\"what\":\"KV namespace\"}"));
+    CHECK(said("\"r2_buckets\" is not supported here: env.R2 will throw when used."));
+    CHECK(has_setting("{\"name\":\"R2\",\"type\":\"unsupported\",\"what\":\"R2 bucket\"}"));
     CHECK(has_setting("{\"name\":\"AI\",\"type\":\"unsupported\",\"what\":\"Workers AI\"}"));
+}
+
+TEST(bindings_of_one_kv_id_share_a_namespace)
+{
+    CHECK_EQ(load_text("wrangler.json", "{" HEAD ", \"kv_namespaces\": ["
+                                        "{\"binding\": \"A\", \"id\": \"1\"}, "
+                                        "{\"binding\": \"B\", \"id\": \"1\"}, "
+                                        "{\"binding\": \"C\"}]}"),
+             0);
+    CHECK(has_setting("{\"name\":\"A\",\"type\":\"kv_namespace\",\"namespace\":0}"));
+    CHECK(has_setting("{\"name\":\"B\",\"type\":\"kv_namespace\",\"namespace\":0}"));
+    CHECK(has_setting("{\"name\":\"C\",\"type\":\"kv_namespace\",\"namespace\":1}"));
 }
 
 TEST(a_later_date_than_known_is_a_warning)
