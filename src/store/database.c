@@ -466,16 +466,15 @@ static int fail_commit(struct database *db, int rc, struct err_text *why)
 {
     struct err_text cause = {""};
 
-    if ((rc & 0xff) == SQLITE_CONSTRAINT) {
+    database_error(db, rc, &cause);
+    if ((rc & 0xff) == SQLITE_CONSTRAINT)
         err_text_set(why,
                      "Durable Object was reset and rolled back to its last known good state "
                      "because the application left the database in a state where constraints were "
                      "violated: %s",
-                     sqlite3_errmsg(db->sql));
-    } else {
-        database_error(db, rc, &cause);
+                     cause.text);
+    else
         err_text_set(why, "%s", cause.text);
-    }
     database_rollback(db);
     return DATABASE_CRITICAL;
 }

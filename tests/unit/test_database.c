@@ -92,7 +92,8 @@ TEST(foreign_keys_are_enforced_and_a_deferred_one_resets_the_object_at_commit)
     CHECK_EQ(database_commit(db, &lsn, &why), DATABASE_CRITICAL);
     CHECK_STR_EQ(why.text, "Durable Object was reset and rolled back to its last known good state "
                            "because the application left the database in a state where constraints "
-                           "were violated: FOREIGN KEY constraint failed");
+                           "were violated: FOREIGN KEY constraint failed: "
+                           "SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)");
     CHECK_EQ(number_of(db, "SELECT count(*) FROM d"), 0);
     check_runs(db, "PRAGMA defer_foreign_keys = on");
     check_runs(db, "INSERT INTO c VALUES (8); INSERT INTO p VALUES (8)");
