@@ -4,7 +4,7 @@
 
 import { natives } from "./natives.js";
 import { URL, URLSearchParams } from "./url.js";
-import { URLPattern } from "urlpattern-polyfill/urlpattern";
+import { URLPattern } from "./urlpattern.js";
 
 /* -- querystring -------------------------------------------------------------------------------- */
 

@@ -6,3 +6,5 @@ import { URLPattern } from "urlpattern-polyfill/urlpattern";
 import { exposeClass } from "./webidl.js";
 
 exposeClass(URLPattern);
+
+export { URLPattern };

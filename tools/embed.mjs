@@ -8,10 +8,13 @@
  *
  * The script is ASCII, which lets the engine use it in place (JSScript…ImmortalASCIIText), and its
  * value is a function of (natives, options) that returns what the entry exports.
+ *
+ * A script that is evaluated after another one (node_late.js after main.js) must not have copies of
+ * the other's classes: a file that does not share its entry's prefix is taken from `options`, by name.
  */
 
 import { writeFileSync } from "node:fs";
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 import { build } from "esbuild";
 
 const BYTES_PER_LINE = 24;
@@ -21,6 +24,19 @@ if (depfile === undefined) {
   console.error("usage: node tools/embed.mjs <entry.js> <name> <out.c> <out.d>");
   process.exit(2);
 }
+
+/* `import … from "./events.js"` in a late script is options.events. */
+const shared = {
+  name: "shared",
+  setup(build) {
+    const prefix = basename(entry).replace(/late\.js$/, "");
+    build.onResolve({ filter: /^\.\/[a-z0-9_]+\.js$/ }, ({ path, importer }) => {
+      if (importer.includes("node_modules") || path.startsWith(`./${prefix}`)) return undefined;
+      return { path: path.slice(2, -3), namespace: "shared" };
+    });
+    build.onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({ contents: `module.exports = __options.${path};` }));
+  },
+};
 
 const result = await build({
   entryPoints: [entry],
@@ -41,6 +57,7 @@ const result = await build({
   banner: { js: "(function (__natives, __options) {" },
   footer: { js: "return __hooks; })" },
   logLevel: "warning",
+  plugins: entry.endsWith("_late.js") ? [shared] : [],
 }).catch(() => process.exit(1)); /* esbuild has said why */
 
 const script = Buffer.from(result.outputFiles[0].contents);
@@ -65,4 +82,6 @@ const struct js_builtin js_builtin_${name} = {
 };
 `,
 );
-writeFileSync(depfile, `${out}: ${Object.keys(result.metafile.inputs).join(" ")}\n`);
+writeFileSync(depfile, `${out}: ${Object.keys(result.metafile.inputs)
+  .filter((name) => !name.startsWith("shared:"))
+  .join(" ")}\n`);

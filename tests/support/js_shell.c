@@ -294,6 +294,7 @@ static void open_realm(bool bare)
     global = JSContextGetGlobalObject(shell.realm->ctx);
     natives = js_object_make(shell.realm);
     api_pure_install(shell.realm, natives);
+    js_builtin_install(shell.realm, natives);
     js_natives_install(shell.realm, natives, shell_natives, JS_COUNT(shell_natives));
     args = js_array_make(shell.realm, 0, NULL);
     for (i = 0; i < shell.arg_count; i++) {
