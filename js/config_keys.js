@@ -42,6 +42,7 @@ export const ENVIRONMENT_KEYS = {
   jsx_factory: used("string"),
   jsx_fragment: used("string"),
   assets: used("object"),
+  dormouse: used("object"),
 
   account_id: quiet("string"),
   workers_dev: quiet("boolean"),

@@ -80,7 +80,7 @@ function checkNames(check, pathOf, config) {
   if (config.name !== undefined && !NAME.test(config.name)) {
     check.error(pathOf("name"), `"name" may have letters, digits, dashes and underscores only, but is ${JSON.stringify(config.name)}.`);
   }
-  if (config.main === undefined && !config.hasMain) {
+  if (config.main === undefined && !config.hasMain && !(config.dormouse?.native?.length > 0)) {
     check.error(["main"], `"main" is missing: name the file the Worker starts from, for example "main": "src/index.ts".`);
   }
   if (config.compatibility_date === undefined) {
@@ -154,6 +154,34 @@ function addKv(check, bindings, namespaces, pathOf, config) {
   });
 }
 
+/**
+ * Class libraries (docs/native-api.md): their paths. Their classes need no `main`, and no migration:
+ * they have SQLite storage. A class that is named here and exported by the Worker too is the library's.
+ */
+function addNative(check, namespaces, pathOf, config, worker) {
+  const table = config.dormouse;
+  if (table === undefined) return [];
+  const path = pathOf("dormouse");
+  check.unknown(path, table, ["native", "main"]);
+  check.is([...path, "main"], table.main, "string");
+  if (!check.is([...path, "native"], table.native, "array of object")) return [];
+  return (table.native ?? []).flatMap((item, i) => {
+    const at = [...path, "native", i];
+    check.unknown(at, item, ["library", "classes"]);
+    const library = check.required([...at, "library"], item.library, "string");
+    if (!check.is([...at, "classes"], item.classes, "array of string")) return [];
+    for (const className of item.classes ?? []) {
+      let namespace = namespaces.find((known) => known.className === className);
+      if (namespace === undefined) {
+        namespace = { className, uniqueKey: `${worker}-${className}`, sqlite: true, bound: true };
+        namespaces.push(namespace);
+      }
+      namespace.native = true;
+    }
+    return library === undefined ? [] : [library];
+  });
+}
+
 /** Bindings of services that are not served here, each under its name with words for the error. */
 function addUnsupported(check, bindings, pathOf, config) {
   const known = { ...ENVIRONMENT_KEYS, ...TOP_LEVEL_KEYS };
@@ -222,6 +250,7 @@ function projectOf(check, root, input) {
   addVariables(check, bindings, pathOf, config, input);
   const namespaces = addObjects(check, bindings, pathOf, config, name);
   addKv(check, bindings, namespaces, pathOf, config);
+  const libraries = addNative(check, namespaces, pathOf, config, name);
   const settings = {
     name,
     compatibilityDate: date,
@@ -230,7 +259,8 @@ function projectOf(check, root, input) {
   };
   return {
     name,
-    main: config.main,
+    main: config.dormouse?.main ?? config.main ?? "",
+    libraries,
     settings: JSON.stringify(settings),
     namespaces,
     noBundle: config.no_bundle === true,

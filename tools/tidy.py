@@ -20,7 +20,7 @@ LAYERS = {
     "actor": ["base", "os", "store"],
     "js": ["base"],
     "api": ["base", "os", "net", "http", "store", "actor", "js"],
-    "native": ["base", "actor"],
+    "native": ["base", "os", "store", "actor"],
     "server": ["base", "os", "net", "http", "store", "actor", "js", "api", "native"],
     "cli": ["base", "os", "server"],
 }

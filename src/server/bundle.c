@@ -362,6 +362,14 @@ struct build *build_start(struct loop *loop, const struct build_options *options
 
 /* ---- the result ---- */
 
+struct bundle *bundle_empty(void)
+{
+    struct bundle *bundle = mem_new(struct bundle);
+
+    bundle->path = mem_strdup("");
+    return bundle;
+}
+
 void bundle_destroy(struct bundle *bundle)
 {
     if (bundle == NULL)

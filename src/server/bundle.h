@@ -37,6 +37,9 @@ struct build_options {
 struct build *build_start(struct loop *loop, const struct build_options *options,
                           void (*done)(void *data, struct bundle *bundle), void *data);
 
+/* Of a project without JavaScript. */
+struct bundle *bundle_empty(void);
+
 /* NULL is allowed. */
 void bundle_destroy(struct bundle *bundle);
 

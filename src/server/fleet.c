@@ -113,12 +113,16 @@ static void all(struct fleet *fleet, enum order_kind kind)
     answers(fleet, fleet->started, NULL);
 }
 
-int fleet_deploy(struct fleet *fleet, const struct worker_bundle *bundle, struct err_text *why)
+int fleet_deploy(struct fleet *fleet, const struct worker_bundle *bundle,
+                 const struct native *native, struct err_text *why)
 {
     int r;
 
     for (unsigned i = 0; i < fleet->started; i++) {
-        order_for(fleet, i, ORDER_DEPLOY)->bundle = bundle;
+        struct order *order = order_for(fleet, i, ORDER_DEPLOY);
+
+        order->deploy.bundle = bundle;
+        order->deploy.native = native;
         give(fleet, i);
     }
     r = answers(fleet, fleet->started, why);

@@ -15,6 +15,7 @@
 
 struct fleet;
 struct loop;
+struct native;
 struct store;
 struct worker_bundle;
 
@@ -31,9 +32,10 @@ int fleet_start(struct fleet **out, const struct fleet_options *options);
 /* Until all are ready. */
 int fleet_wait(struct fleet *fleet);
 
-/* A Worker of `bundle` on every shard, then, if that worked on all, in place of the old one. An
+/* A Worker of `bundle`, and the classes of `native` (NULL: none) in C, on every shard, then, if that worked on all, in place of the old one. An
  * outcome > 0 with words in `why` if the code is not good; the old one goes on then. */
-int fleet_deploy(struct fleet *fleet, const struct worker_bundle *bundle, struct err_text *why);
+int fleet_deploy(struct fleet *fleet, const struct worker_bundle *bundle,
+                 const struct native *native, struct err_text *why);
 
 /* All shards on one port; *port 0 takes any, and is then the one taken. */
 int fleet_listen(struct fleet *fleet, const char *host, uint16_t *port, struct err_text *why);

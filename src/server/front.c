@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "http/connection.h"
 #include "http/server.h"
+#include "native/native.h"
 #include "server/wire.h"
 
 struct front {
@@ -26,6 +27,7 @@ struct front {
     struct shard *shard;
     struct wires *wires;
     struct worker *worker;
+    struct native_shard *native; /* without a Worker */
     size_t waiting; /* exchanges with .owed */
     bool leaving;   /* front_destroy() was called */
     void (*drained)(void *data);
@@ -400,14 +402,17 @@ static void on_request(void *ctx, struct http_request *req)
     struct exchange *exchange = mem_new(struct exchange);
     struct fetch_request *request = request_take(req);
 
-    ASSERT(front->worker != NULL);
+    ASSERT(front->worker != NULL || front->native != NULL);
     exchange->front = front;
     exchange->req = req;
     exchange->owed = true;
     req->user = exchange;
     front->waiting++;
     up_open(exchange, request);
-    worker_fetch(front->worker, request, on_reply, exchange);
+    if (front->worker != NULL)
+        worker_fetch(front->worker, request, on_reply, exchange);
+    else
+        native_fetch(front->native, request, on_reply, exchange);
 }
 
 static const struct http_handler handler = {
@@ -434,6 +439,11 @@ struct front *front_create(const struct front_options *options)
 void front_set_worker(struct front *front, struct worker *worker)
 {
     front->worker = worker;
+}
+
+void front_set_native(struct front *front, struct native_shard *native)
+{
+    front->native = native;
 }
 
 int front_listen(struct front *front, const char *host, uint16_t port,

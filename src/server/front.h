@@ -19,6 +19,7 @@
 struct err_text;
 struct front;
 struct loop;
+struct native_shard;
 struct shard;
 struct wires;
 struct worker;
@@ -34,6 +35,8 @@ struct front *front_create(const struct front_options *options);
 
 /* Requests go to `worker` from now on; those under way end where they are. */
 void front_set_worker(struct front *front, struct worker *worker);
+/* The same for a project without JavaScript. */
+void front_set_native(struct front *front, struct native_shard *native);
 
 /* A fault comes with words for the user in `why`. */
 int front_listen(struct front *front, const char *host, uint16_t port,

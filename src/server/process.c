@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "native/native.h"
 #include "net/loop.h"
 #include "os/os.h"
 #include "server/bundle.h"
@@ -45,6 +46,7 @@ struct version {
     struct bundle *bundle;
     struct namespace **namespaces; /* owned array of borrowed ones, as project->classes */
     bool *bound;                   /* owned: of each, whether a binding names it */
+    struct native *native;         /* owned: classes in C; NULL: none */
     struct worker_bundle worker;
 };
 
@@ -178,7 +180,10 @@ static void building_start(struct process *process, const struct project *projec
             last != NULL && container_of(last, struct version, link)->bundle->lower_async,
     };
 
-    build_start(process->loop, &options, on_built, building);
+    if (project->main[0] != '\0')
+        build_start(process->loop, &options, on_built, building);
+    else
+        on_built(building, bundle_empty());
 }
 
 /* The bundle; NULL if there is none, and everything was said about it. */
@@ -191,6 +196,7 @@ static struct bundle *building_wait(struct process *process, struct building *bu
 
 static void version_destroy(struct version *version)
 {
+    native_destroy(version->native);
     bundle_destroy(version->bundle);
     project_destroy(version->project);
     mem_free(version->namespaces);
@@ -217,6 +223,40 @@ static int namespace_for(struct process *process, const struct project_class *cl
     return 0;
 }
 
+/* The project's class libraries, and whether they hold what it says of them. */
+static bool load_libraries(struct version *version)
+{
+    const struct project *project = version->project;
+    struct err_text why = {0};
+
+    if (project->libraries.count > 0)
+        version->native = native_create();
+    for (size_t i = 0; i < project->libraries.count; i++) {
+        const char *name = project->libraries.names[i];
+        char *path = name[0] == '/' ? mem_strdup(name) : mem_format("%s/%s", project->dir, name);
+        int r = native_load(version->native, path, &why);
+
+        mem_free(path);
+        if (r != 0) {
+            fprintf(stderr, "error: %s\n", why.text);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < project->class_count; i++) {
+        const struct project_class *class = &project->classes[i];
+
+        if (!class->native || native_has_class(version->native, class->class_name))
+            continue;
+        fprintf(stderr, "error: no class library registers the class %s\n", class->class_name);
+        return false;
+    }
+    if (project->main[0] == '\0' && !native_has_front(version->native)) {
+        fprintf(stderr, "error: there is no \"main\", and no class library registers a front\n");
+        return false;
+    }
+    return true;
+}
+
 /* Takes project and bundle. */
 static struct version *version_create(struct process *process, struct project *project,
                                       struct bundle *bundle)
@@ -228,8 +268,12 @@ static struct version *version_create(struct process *process, struct project *p
     version->bundle = bundle;
     version->namespaces = mem_new_array(struct namespace *, count + 1);
     version->bound = mem_new_array(bool, count + 1);
+    if (!load_libraries(version)) {
+        version_destroy(version);
+        return NULL;
+    }
     for (size_t i = 0; i < count; i++) {
-        version->bound[i] = project->classes[i].bound;
+        version->bound[i] = project->classes[i].bound && !project->classes[i].native;
         int r = namespace_for(process, &project->classes[i], &version->namespaces[i]);
         if (r < 0) {
             fprintf(stderr, "error: the class %s cannot be registered in %s: %s\n",
@@ -254,7 +298,7 @@ static struct version *version_create(struct process *process, struct project *p
 static int version_deploy(struct process *process, struct version *version)
 {
     struct err_text why = {0};
-    int r = fleet_deploy(process->fleet, &version->worker, &why);
+    int r = fleet_deploy(process->fleet, &version->worker, version->native, &why);
 
     list_push_back(&process->versions, &version->link);
     if (r == 0)

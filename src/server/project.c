@@ -21,7 +21,8 @@
 #include "server/file.h"
 
 /* In wrangler's order: the first that exists is the one. */
-static const char *const config_names[] = {"wrangler.json", "wrangler.jsonc", "wrangler.toml"};
+static const char *const config_names[] = {"wrangler.json", "wrangler.jsonc", "wrangler.toml",
+                                           "dormouse.json", "dormouse.jsonc"};
 
 /* ---- the script, and its values as C's ---- */
 
@@ -250,6 +251,7 @@ static void classes_take(struct reader *reader, JSObjectRef from, struct project
             .unique_key = string_at(reader, item, "uniqueKey"),
             .sqlite = bool_at(reader, item, "sqlite"),
             .bound = bool_at(reader, item, "bound"),
+            .native = bool_at(reader, item, "native"),
         };
     }
 }
@@ -264,6 +266,7 @@ static void project_take(struct reader *reader, JSObjectRef from, struct project
     project->settings = string_at(reader, from, "settings");
     project->no_bundle = bool_at(reader, from, "noBundle");
     classes_take(reader, from, project);
+    names_at(reader, from, "libraries", &project->libraries);
     names_at(reader, from, "esbuild", &project->esbuild);
     project->build_command = string_at(reader, build, "command");
     project->build_cwd = string_at(reader, build, "cwd");
@@ -368,6 +371,7 @@ void project_destroy(struct project *project)
         mem_free(project->classes[i].unique_key);
     }
     mem_free(project->classes);
+    name_list_fini(&project->libraries);
     name_list_fini(&project->esbuild);
     name_list_fini(&project->build_watch);
     mem_free(project->dir);

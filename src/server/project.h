@@ -26,16 +26,18 @@ struct project_class {
     char *unique_key;
     bool sqlite; /* has `sql` and `kv` */
     bool bound;  /* a binding names it: the Worker must export it */
+    bool native; /* of a class library */
 };
 
 struct project {
     char *dir;         /* folder of the wrangler file, absolute */
     char *config_path; /* the wrangler file, absolute */
     char *name;
-    char *main;     /* as written, relative to dir */
+    char *main;     /* as written, relative to dir; "": no JavaScript */
     char *settings; /* JSON for struct worker_bundle */
     struct project_class *classes;
     size_t class_count;
+    struct name_list libraries; /* of classes in C, as written, relative to dir */
     struct name_list esbuild; /* arguments that the configuration asks for */
     bool no_bundle;
     char *build_command; /* "" if there is none */

@@ -10,7 +10,9 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/client.h"
 #include "js/engine.h"
+#include "native/native.h"
 #include "net/loop.h"
 #include "net/timer.h"
 #include "net/wake.h"
@@ -38,12 +40,22 @@ struct shard_thread {
     struct worker *next;   /* deployed, not yet swapped in */
     const struct worker_bundle *bundle;
     const struct worker_bundle *next_bundle;
+    struct list natives;           /* native_version.link, newest last */
+    struct native_version *native; /* runs; NULL: no classes in C */
+    struct native_version *next_native;
+    struct http_client *http; /* of classes in C; made at the first request */
     struct loop_hook turn;
     struct timer timer; /* when the shard or the machine wants its turn */
     struct timer late;  /* the end of a drain that takes too long */
     struct order *draining;
     bool front_drained;
     bool shard_draining;
+};
+
+/* Classes in C of one version. Kept until the thread ends, because old instances may run on. */
+struct native_version {
+    struct native_shard *shard;
+    struct list link;
 };
 
 /* ---- turns ---- */
@@ -124,9 +136,27 @@ static void answer(struct order *order, int result)
     inbox_put(order->thread->options.inbox, order);
 }
 
+static void deploy_native(struct shard_thread *thread, const struct order *order)
+{
+    const struct worker_bundle *bundle = order->deploy.bundle;
+    struct native_options options = {
+        .native = order->deploy.native,
+        .shard = thread->shard,
+        .namespaces = bundle->namespaces,
+        .namespace_count = bundle->namespace_count,
+    };
+
+    thread->next_native = NULL;
+    if (options.native == NULL)
+        return;
+    thread->next_native = mem_new(struct native_version);
+    thread->next_native->shard = native_shard_create(&options);
+    list_push_back(&thread->natives, &thread->next_native->link);
+}
+
 static int deploy(struct shard_thread *thread, struct order *order)
 {
-    const struct worker_bundle *bundle = order->bundle;
+    const struct worker_bundle *bundle = order->deploy.bundle;
     struct worker_options options = {
         .bundle = bundle,
         .engine = thread->engine,
@@ -137,8 +167,11 @@ static int deploy(struct shard_thread *thread, struct order *order)
         .cpu_limit_ms = thread->options.cpu_limit_ms,
     };
     uint64_t started_ns = uv_hrtime();
-    int r = worker_create(&thread->next, &options, &order->why);
+    int r = 0;
 
+    deploy_native(thread, order);
+    if (bundle->script.len > 0)
+        r = worker_create(&thread->next, &options, &order->why);
     thread->next_bundle = bundle;
     log_debug("shard %u: worker created in %.1f ms", thread->options.index,
               (double)(uv_hrtime() - started_ns) / 1e6);
@@ -153,12 +186,19 @@ static void swap(struct shard_thread *thread)
     thread->worker = thread->next;
     thread->next = NULL;
     thread->bundle = bundle;
+    thread->native = thread->next_native;
     for (size_t i = 0; i < bundle->namespace_count; i++) {
-        struct class *class = worker_class(thread->worker, i);
+        struct class *class = NULL;
+        if (thread->native != NULL)
+            class = native_shard_class(thread->native->shard, i);
+        if (class == NULL && thread->worker != NULL)
+            class = worker_class(thread->worker, i);
         if (class != NULL)
             shard_set_class(thread->shard, bundle->namespaces[i], class);
     }
     front_set_worker(thread->front, thread->worker);
+    if (thread->worker == NULL)
+        front_set_native(thread->front, thread->native->shard);
     if (old != NULL)
         worker_retire(old);
 }
@@ -206,6 +246,8 @@ static void drain_check(struct shard_thread *thread)
     if (thread->shard_draining || !thread->front_drained || front_waiting(thread->front) > 0)
         return;
     if (thread->worker != NULL && worker_busy(thread->worker) > 0)
+        return;
+    if (thread->native != NULL && native_busy(thread->native->shard) > 0)
         return;
     thread->shard_draining = true;
     shard_drain(thread->shard, on_shard_drained, thread);
@@ -275,6 +317,7 @@ static int set_up(struct shard_thread *thread)
     unsigned index = thread->options.index;
     int r = loop_create(&thread->loop);
 
+    list_init(&thread->natives);
     if (r < 0)
         return err_pass(r);
     r = wake_open(&thread->wake, thread->loop, on_wake, thread);
@@ -297,6 +340,19 @@ static int set_up(struct shard_thread *thread)
     return 0;
 }
 
+static void natives_end(struct shard_thread *thread)
+{
+    struct list *link;
+
+    while ((link = list_pop_front(&thread->natives)) != NULL) {
+        struct native_version *version = container_of(link, struct native_version, link);
+
+        native_shard_destroy(version->shard);
+        mem_free(version);
+    }
+    http_client_destroy(thread->http);
+}
+
 static void tear_down(struct shard_thread *thread)
 {
     front_destroy(thread->front);
@@ -306,6 +362,7 @@ static void tear_down(struct shard_thread *thread)
     timer_stop(&thread->timer);
     timer_stop(&thread->late);
     discard(thread);
+    natives_end(thread);
     if (thread->worker != NULL)
         worker_destroy(thread->worker);
     loop_turn(thread->loop, false); /* buries Workers that retired */

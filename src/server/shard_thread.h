@@ -22,6 +22,7 @@
 
 struct inbox;
 struct loop;
+struct native;
 struct shard_group;
 struct shard_thread;
 struct worker_bundle;
@@ -43,7 +44,10 @@ struct order {
     enum order_kind kind;
 
     union {
-        const struct worker_bundle *bundle;
+        struct {
+            const struct worker_bundle *bundle; /* its script is empty: no Worker */
+            const struct native *native;        /* NULL: no classes in C */
+        } deploy;
 
         struct {
             const char *host;

@@ -1,0 +1,126 @@
+/* Class libraries of a process. */
+
+#include <dlfcn.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "native/host.h"
+
+struct registered {
+    const struct dm_class *class;
+    struct list link;
+};
+
+struct native {
+    struct list classes;          /* registered.link */
+    const struct dm_front *front; /* borrowed from its library; NULL: none */
+};
+
+/* While dm_library_init() runs. */
+struct dm_library {
+    struct native *native;
+    struct err_text *why;
+};
+
+struct native *native_create(void)
+{
+    struct native *native = mem_new(struct native);
+
+    list_init(&native->classes);
+    return native;
+}
+
+void native_destroy(struct native *native)
+{
+    struct list *link;
+
+    if (native == NULL)
+        return;
+    while ((link = list_pop_front(&native->classes)) != NULL)
+        mem_free(container_of(link, struct registered, link));
+    mem_free(native);
+}
+
+const struct dm_class *native_class(const struct native *native, const char *name)
+{
+    struct list *link;
+
+    list_for_each (link, &native->classes) {
+        const struct dm_class *class = container_of(link, struct registered, link)->class;
+
+        if (strcmp(class->name, name) == 0)
+            return class;
+    }
+    return NULL;
+}
+
+const struct dm_front *native_front(const struct native *native)
+{
+    return native->front;
+}
+
+bool native_has_class(const struct native *native, const char *name)
+{
+    return native_class(native, name) != NULL;
+}
+
+bool native_has_front(const struct native *native)
+{
+    return native->front != NULL;
+}
+
+int native_register_class(struct dm_library *library, const struct dm_class *class)
+{
+    struct registered *registered;
+
+    if (class->size != sizeof *class || class->name == NULL) {
+        err_text_set(library->why, "a class was described with another version of dormouse.h");
+        return DM_ERROR;
+    }
+    if (native_class(library->native, class->name) != NULL) {
+        err_text_set(library->why, "the class %s is registered twice", class->name);
+        return DM_ERROR;
+    }
+    registered = mem_new(struct registered);
+    registered->class = class;
+    list_push_back(&library->native->classes, &registered->link);
+    return 0;
+}
+
+int native_register_front(struct dm_library *library, const struct dm_front *front)
+{
+    if (front->size != sizeof *front || front->fetch == NULL || library->native->front != NULL) {
+        err_text_set(library->why, "there are two fronts, or one of another version or without "
+                                   "fetch()");
+        return DM_ERROR;
+    }
+    library->native->front = front;
+    return 0;
+}
+
+int native_add(struct native *native, native_init_fn *init, struct err_text *why)
+{
+    struct dm_library library = {native, why};
+
+    err_text_set(why, "dm_library_init() refused this version of Dormouse (%u)", DM_VERSION);
+    return init(&native_api, DM_VERSION, &library) < 0 ? NATIVE_LOAD_REFUSED : 0;
+}
+
+int native_load(struct native *native, const char *path, struct err_text *why)
+{
+    struct err_text refused;
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *symbol = handle != NULL ? dlsym(handle, "dm_library_init") : NULL;
+    native_init_fn *init;
+
+    if (symbol == NULL) {
+        err_text_set(why, "the class library cannot be loaded: %s", dlerror());
+        return NATIVE_LOAD_REFUSED;
+    }
+    memcpy(&init, &symbol, sizeof init);
+    if (native_add(native, init, &refused) == 0)
+        return 0;
+    err_text_set(why, "%s: %s", path, refused.text);
+    return NATIVE_LOAD_REFUSED;
+}

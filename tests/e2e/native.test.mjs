@@ -1,0 +1,149 @@
+/* Objects written in C, from JavaScript, from each other, and from outside. */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { connect } from "./support/sockets.mjs";
+import { EVICTS_ALWAYS, TARGET, start, until } from "./support/target.mjs";
+
+const E2E = path.dirname(fileURLToPath(import.meta.url));
+const INCLUDE = path.resolve(E2E, "../../include");
+const skip = TARGET === "dormouse" ? false : "objects in C are Dormouse's own";
+
+/* The fixture with its class library compiled. */
+function compiled(fixture, source, library) {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), "dormouse-native-"));
+    fs.cpSync(path.join(E2E, "fixtures", fixture), dir, { recursive: true });
+    const sanitizers = (process.env.NATIVE_CFLAGS ?? "").split(/\s+/).filter(Boolean);
+    const flags = ["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", `-I${INCLUDE}`, ...sanitizers];
+    execFileSync("cc", [...flags, "-o", path.join(dir, library), path.join(dir, source)], { stdio: "inherit" });
+    return dir;
+}
+
+let dir, target;
+before(async () => {
+    if (skip) return;
+    dir = compiled("native", "room.c", "room.so");
+    target = await start(dir);
+});
+after(async () => {
+    await target?.end();
+    if (dir) fs.rmSync(dir, { recursive: true });
+});
+
+const ask = (where) => target.ask(where);
+const call = (name, method, ...args) => ask(`/call/${name}/${method}?args=${encodeURIComponent(JSON.stringify(args))}`);
+
+test("JavaScript calls a method of an object in C", { skip }, async () => {
+    assert.deepEqual(await call("a", "increment"), { value: 1 });
+    assert.deepEqual(await call("a", "increment"), { value: 2 });
+    assert.deepEqual(await call("b", "increment"), { value: 1 });
+});
+
+test("values of many types go there and back", { skip }, async () => {
+    assert.deepEqual(await ask("/types/a"), ["undefined", 1234, [1, 2, 3], [1.5, -2, "é", "日本語", null], { deep: [[]] }]);
+    assert.deepEqual(await call("a", "echo", { "1": "x", k: [true, false, 1e300, -0.5, 2147483648] }), { value: { "1": "x", k: [true, false, 1e300, -0.5, 2147483648] } });
+});
+
+test("a value that C has no type for is refused in words", { skip }, async () => {
+    const error = await ask("/map/a");
+    assert.equal(error.message, "A Map cannot be read by a class in C.");
+    assert.equal(error.remote, true);
+});
+
+test("an object in C calls an object in JavaScript", { skip }, async () => {
+    const { value } = await call("a", "add", 1, 2);
+    assert.equal(value.sum, 3);
+    assert.equal(value.text, "schön – 日本");
+    assert.equal((await call("a", "throws")).error.message, "not today");
+    assert.deepEqual(await call("a", "ask"), { value: "200 script got PUT /a/b" });
+});
+
+test("keys are listed by prefix, backwards", { skip }, async () => {
+    assert.deepEqual(await call("k", "keys"), { value: ["k:b=2", "k:a=1"] });
+});
+
+test("a transaction that fails leaves nothing", { skip }, async () => {
+    assert.deepEqual(await call("t", "transaction"), { value: true });
+});
+
+test("timers, sections and sync() call back", { skip }, async () => {
+    assert.deepEqual(await call("l", "later"), { value: "timer" });
+    assert.deepEqual(await call("l", "sync"), { value: true });
+    const [blocked] = await Promise.all([call("l", "block"), new Promise((r) => setTimeout(r, 40)).then(() => call("l", "echo", 1))]);
+    assert.deepEqual(blocked, { value: 0 }, "nothing runs beside a section");
+});
+
+test("an alarm rings", { skip }, async () => {
+    await call("r", "remind");
+    await until(async () => (await call("r", "reminded")).value === 0, { what: "the alarm" });
+});
+
+test("errors say what they are", { skip }, async () => {
+    assert.deepEqual((await call("e", "nothing")).error, { name: "TypeError", message: 'The RPC receiver does not implement the method "nothing".', remote: true });
+    assert.match((await call("e", "sql", "SELECT nonsense")).error.message, /no such column: nonsense/);
+    assert.equal((await call("e", "silent")).error.message, "The class returned without an answer.");
+    assert.equal((await call("broken", "increment")).error.message, "no room for broken");
+    assert.match((await call("e", "bookmark")).error.message, /bookmarks/);
+    assert.equal((await call("e", "abort")).error.message, "enough");
+    assert.deepEqual(await call("e", "echo", 7), { value: 7 }, "a reset object starts again");
+});
+
+test("deleteAll() removes everything, and the next instance makes its tables again", { skip }, async () => {
+    await call("w", "increment");
+    await call("w", "keys");
+    await call("w", "wipe");
+    await call("w", "abort");
+    assert.deepEqual(await call("w", "increment"), { value: 1 });
+});
+
+test("bodies stream in and out", { skip }, async () => {
+    const body = "y".repeat(300_000);
+    const response = await target.fetch("/x/a/body", { method: "POST", body });
+    assert.equal(response.status, 201);
+    assert.equal(await response.text(), body);
+    const large = await target.fetch("/x/a/body", { method: "POST", body: "z".repeat(2_000_000) });
+    assert.equal(large.status, 500);
+    assert.equal((await (await target.fetch("/x/a/stream")).text()).length, 1_000_000);
+    assert.equal(await (await target.fetch("/x/a/header", { headers: { "x-test": "yes" } })).text(), "yes");
+    assert.equal((await target.fetch("/x/a/")).status, 404);
+});
+
+test("sockets: tags, attachment, broadcast, auto-response, close", { skip }, async () => {
+    const anna = await connect(target, "/ws/sockets/anna");
+    const ben = await connect(target, "/ws/sockets/ben");
+    assert.equal(await anna.next(), "hello anna");
+    assert.equal(await ben.next(), "hello ben");
+    anna.send("hi");
+    assert.equal(await anna.next(), "anna: hi");
+    assert.equal(await ben.next(), "anna: hi");
+    ben.send("ping");
+    assert.equal(await ben.next(), "pong");
+    ben.send(Buffer.from([0, 255]));
+    assert.deepEqual(await ben.next(), Buffer.from([0, 255]));
+    ben.send("close");
+    await ben.whenClosed();
+    assert.deepEqual(ben.closed, { code: 4001, reason: "as you wish" });
+    assert.match(await anna.next(), /^left: 4001/);
+    anna.close(1000, "bye");
+    await anna.whenClosed();
+    assert.equal(anna.closed.code, 1000);
+});
+
+test("an object in C fetches from a server", { skip }, async () => {
+    const { value } = await call("f", "get", `${target.origin}/x/a/header`);
+    assert.match(value ?? "", /^\d+ /);
+});
+
+test("what was acknowledged outlives kill -9", { skip }, async () => {
+    for (let i = 0; i < 5; i++) await call("killed", "increment");
+    const before = (await call("killed", "increment")).value;
+    await target.kill9();
+    target = await target.again();
+    assert.deepEqual(await call("killed", "increment"), { value: before + 1 });
+});
