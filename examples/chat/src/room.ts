@@ -1,80 +1,65 @@
 /*
- * A chat room.
+ * A chat room: one object
  *
- * One object per room. It keeps the last messages in its own SQLite database and talks to its
- * visitors through hibernating WebSockets: while nobody speaks, the object leaves memory and the
- * sockets stay open. Everything it must know about a socket is therefore in the socket's
- * attachment, and everything it must know about the room is in the database.
+ * It talks to its visitors through hibernating WebSockets: while nobody speaks, the object leaves
+ * memory and the sockets stay open. So what it must know about a socket is in the socket's
+ * attachment, rate limit included, and what it must know about the room is in storage.
  *
- * What a visitor sends (one JSON object per message)       What the room sends
- *
- *     {type: "join", name, after?}                             welcome, then system to the others
- *     {type: "say", key, text}                                 message to everybody
- *     {type: "ping"}                                           pong, without waking the object
- *
- * `after` is the last message the visitor has seen, so that a reconnecting page receives only
- * what it missed. `key` is chosen by the visitor and stored: a message that is sent again
- * because its connection broke is not said twice.
+ * Who is here is known from the sockets. `p:<user>` notes who was announced, because sockets that
+ * are lost with the machine say no goodbye: the alarm finds who is announced and not here.
  */
 
 import { DurableObject } from "cloudflare:workers";
 
-const HISTORY_SENT_MAX = 100;
-const HISTORY_KEPT_MAX = 1000;
-const NAME_LENGTH_MAX = 40;
-const TEXT_LENGTH_MAX = 2000;
-const KEY_LENGTH_MAX = 64;
-const IDLE_MS = 30 * 60 * 1000;
+import type { Env } from "./index";
+import { KEY, Messages, type Message } from "./messages";
+import { BadText, parse, PING, PONG, ProtocolError, type Say } from "./protocol";
 
-interface Visitor {
-    name: string;
-}
+const PAGE_MAX = 100;
+const CATCH_UP_MAX = 500;
+const RATE_MAX = 20;
+const RATE_MS = 5000;
+/* Who goes on after that many refusals in a row is not a person who types fast. */
+const REFUSALS_MAX = 20;
 
-type Message = { id: number; at: number; key: string; name: string; text: string };
+/* The attachment: who it is, and when they last spoke. At most 20 numbers, well below 16 KiB. */
+type Visitor = { user: string; name: string; said: number[]; refusals: number };
 
-type FromVisitor =
-    | { type: "join"; name: string; after?: number }
-    | { type: "say"; key: string; text: string };
+export class ChatRoom extends DurableObject<Env> {
+    private readonly messages: Messages;
 
-type ToVisitor =
-    | { type: "welcome"; name: string; people: string[]; history: Message[] }
-    | ({ type: "message" } & Message)
-    | { type: "system"; event: "joined" | "left"; name: string; people: string[]; at: number }
-    | { type: "error"; text: string };
-
-export class ChatRoom extends DurableObject {
-    constructor(ctx: DurableObjectState, env: unknown) {
-        super(ctx, env as never);
-        ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('{"type":"ping"}', '{"type":"pong"}'));
+    constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env);
+        this.messages = new Messages(ctx.storage.kv);
+        ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     }
 
-    /* Every visit begins here, so this is where the table is made: a room that was deleted while
-     * its object was still in memory gets it back. */
+    /* The Worker has seen to it that X-User-* are true. */
     async fetch(request: Request): Promise<Response> {
-        if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket")
-            return new Response("A room speaks WebSocket.\n", { status: 426 });
+        const url = new URL(request.url);
+        const user = request.headers.get("X-User-Id");
+        const name = request.headers.get("X-User-Name");
+        if (user === null || name === null) return Response.json({ error: "Sign in first" }, { status: 401 });
+        if (url.pathname === "/api/chat/messages") return this.history(url.searchParams);
 
-        this.ctx.storage.sql.exec(
-            `CREATE TABLE IF NOT EXISTS messages (
-                id INTEGER PRIMARY KEY AUTOINCREMENT,
-                at INTEGER NOT NULL,
-                key TEXT NOT NULL UNIQUE,
-                name TEXT NOT NULL,
-                text TEXT NOT NULL)`,
-        );
+        const after = url.searchParams.get("after");
+        if (after !== null && !KEY.test(after)) return Response.json({ error: "Invalid key" }, { status: 400 });
         const { 0: client, 1: server } = new WebSocketPair();
-        this.ctx.acceptWebSocket(server);
+        await this.enter(server, { user, name, said: [], refusals: 0 }, after);
         return new Response(null, { status: 101, webSocket: client });
     }
 
     async webSocketMessage(ws: WebSocket, data: string | ArrayBuffer): Promise<void> {
-        const message = parse(data);
-        if (message === null) return send(ws, { type: "error", text: "That was not understood." });
-
-        if (message.type === "join") return this.join(ws, message.name, message.after ?? 0);
         const visitor = visitorOf(ws);
-        if (visitor === null) return send(ws, { type: "error", text: "Join with a name first." });
-        return this.say(ws, visitor, message.key, message.text);
+        if (visitor === null) return;
+        try {
+            const said = parse(data);
+            if (this.maySpeak(ws, visitor, said.id)) await this.say(ws, visitor, said);
+        } catch (error) {
+            if (error instanceof BadText) send(ws, { type: "error", code: "text", id: error.id, text: error.message });
+            else if (error instanceof ProtocolError) ws.close(error.code, error.message);
+            else throw error;
+        }
     }
 
     async webSocketClose(ws: WebSocket, code: number): Promise<void> {
@@ -86,76 +71,106 @@ export class ChatRoom extends DurableObject {
         await this.leave(ws);
     }
 
-    /* A room where nobody is, and where nothing has happened for half an hour, is forgotten. */
+    /* All that nobody should wait for: pruning, and goodbyes for those who were cut off. */
     async alarm(): Promise<void> {
-        if (this.ctx.getWebSockets().length > 0) return this.stayAwhile();
-        await this.ctx.storage.deleteAll();
-    }
-
-    private async join(ws: WebSocket, name: string, after: number): Promise<void> {
-        const isNew = !this.people().includes(name);
-        ws.serializeAttachment({ name } satisfies Visitor);
-        await this.stayAwhile();
-
-        const people = this.people();
-        send(ws, { type: "welcome", name, people, history: this.history(after) });
-        if (isNew) this.broadcast({ type: "system", event: "joined", name, people, at: Date.now() }, ws);
-    }
-
-    private async say(ws: WebSocket, { name }: Visitor, key: string, text: string): Promise<void> {
-        const sql = this.ctx.storage.sql;
-        const [stored] = sql
-            .exec<Message>(
-                `INSERT INTO messages (at, key, name, text) VALUES (?, ?, ?, ?)
-                 ON CONFLICT (key) DO NOTHING RETURNING id, at, key, name, text`,
-                Date.now(), key, name, text,
-            )
-            .toArray();
-        if (stored === undefined) {
-            /* Said before the connection broke; only the sender does not know yet. */
-            const [known] = sql.exec<Message>("SELECT id, at, key, name, text FROM messages WHERE key = ?", key).toArray();
-            if (known !== undefined) send(ws, { type: "message", ...known });
-            return;
+        const here = new Set(this.visitors().map(({ user }) => user));
+        let isChanged = false;
+        for (const [key, name] of [...this.ctx.storage.kv.list<string>({ prefix: "p:" })]) {
+            if (here.has(key.slice(2))) continue;
+            this.ctx.storage.kv.delete(key);
+            this.broadcast(this.messages.add({ type: "system", event: "left", name }));
+            isChanged = true;
         }
-        sql.exec("DELETE FROM messages WHERE id <= ?", stored.id - HISTORY_KEPT_MAX);
-        await this.stayAwhile();
-        this.broadcast({ type: "message", ...stored });
+        if (isChanged) this.tellCount();
+        if (this.messages.prune(this.env.HISTORY_MAX)) await this.ctx.storage.setAlarm(Date.now() + 1000);
+        else if (here.size > 0) await this.tidyLater();
     }
 
+    private history(query: URLSearchParams): Response {
+        const before = query.get("before");
+        const limit = Number(query.get("limit") ?? 50);
+        if (before !== null && !KEY.test(before)) return Response.json({ error: "Invalid key" }, { status: 400 });
+        if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_MAX)
+            return Response.json({ error: `limit must be from 1 to ${PAGE_MAX}` }, { status: 400 });
+        /* One more than asked for tells whether there is more. */
+        const found = this.messages.before(before, limit + 1);
+        const messages = found.slice(-limit);
+        return Response.json({ messages, isComplete: found.length <= limit }, { headers: { "Cache-Control": "no-store" } });
+    }
+
+    private async enter(ws: WebSocket, visitor: Visitor, after: string | null): Promise<void> {
+        this.ctx.acceptWebSocket(ws, [visitor.user]);
+        ws.serializeAttachment(visitor);
+        await this.tidyLater();
+
+        /* Who was cut off a moment ago is announced already. */
+        const kv = this.ctx.storage.kv;
+        if (kv.get(`p:${visitor.user}`) === undefined) {
+            kv.put(`p:${visitor.user}`, visitor.name);
+            const joined = this.messages.add({ type: "system", event: "joined", name: visitor.name });
+            this.broadcast(joined, ws);
+        }
+        const missed = after === null ? [] : this.messages.after(after, CATCH_UP_MAX + 1);
+        const isComplete = after !== null && missed.length <= CATCH_UP_MAX;
+        const messages = isComplete ? missed : this.messages.before(null, PAGE_MAX);
+        send(ws, { type: "welcome", name: visitor.name, ...this.count(), messages, isComplete });
+        this.tellCount(ws);
+    }
+
+    private async say(ws: WebSocket, { user, name }: Visitor, { id, text }: Say): Promise<void> {
+        const message = this.messages.addOnce(user, { type: "message", name, text, id });
+        if (message !== null) {
+            this.broadcast(message);
+            return this.tidyLater();
+        }
+        /* Said before the connection broke; only the sender does not know yet. */
+        const known = this.messages.known(user, id);
+        if (known !== null) send(ws, known);
+    }
+
+    /* The last tab of somebody was closed. */
     private async leave(ws: WebSocket): Promise<void> {
         const visitor = visitorOf(ws);
         if (visitor === null) return;
-
         ws.serializeAttachment(null);
-        await this.stayAwhile();
-        const people = this.people();
-        if (!people.includes(visitor.name))
-            this.broadcast({ type: "system", event: "left", name: visitor.name, people, at: Date.now() }, ws);
+        if (this.visitors().some(({ user }) => user === visitor.user)) return;
+        if (this.ctx.storage.kv.delete(`p:${visitor.user}`))
+            this.broadcast(this.messages.add({ type: "system", event: "left", name: visitor.name }));
+        this.tellCount();
+        await this.tidyLater();
     }
 
-    /* The newest messages after `after`, oldest first. */
-    private history(after: number): Message[] {
-        return this.ctx.storage.sql
-            .exec<Message>(
-                "SELECT id, at, key, name, text FROM messages WHERE id > ? ORDER BY id DESC LIMIT ?",
-                after, HISTORY_SENT_MAX,
-            )
-            .toArray()
-            .reverse();
-    }
-
-    /* Who is here; somebody with two tabs is here once. */
-    private people(): string[] {
-        const names = new Set<string>();
-        for (const ws of this.ctx.getWebSockets()) {
-            const visitor = visitorOf(ws);
-            if (visitor !== null) names.add(visitor.name);
+    /* A sliding window, kept in the attachment: an object that has slept has not forgotten. */
+    private maySpeak(ws: WebSocket, visitor: Visitor, id: string): boolean {
+        const now = Date.now();
+        const said = visitor.said.filter((at) => at > now - RATE_MS);
+        const allowed = said.length < RATE_MAX;
+        if (allowed) said.push(now);
+        const refusals = allowed ? 0 : visitor.refusals + 1;
+        ws.serializeAttachment({ ...visitor, said, refusals } satisfies Visitor);
+        if (refusals > REFUSALS_MAX) ws.close(1008, "Too many messages");
+        else if (!allowed) {
+            const retryMs = (said[0] ?? now) + RATE_MS - now;
+            send(ws, { type: "error", code: "rate", id, text: "Too many messages, wait a moment", retryMs });
         }
-        return [...names].sort((a, b) => a.localeCompare(b));
+        return allowed;
     }
 
-    /* To everybody who has joined, except for one. */
-    private broadcast(message: ToVisitor, except?: WebSocket): void {
+    private visitors(): Visitor[] {
+        return this.ctx.getWebSockets().flatMap((ws) => visitorOf(ws) ?? []);
+    }
+
+    /* Somebody with two tabs is here once. */
+    private count(): { userCount: number; people: string[] } {
+        const people = [...new Map(this.visitors().map(({ user, name }) => [user, name])).values()];
+        return { userCount: people.length, people: people.sort((a, b) => a.localeCompare(b)) };
+    }
+
+    private tellCount(except?: WebSocket): void {
+        this.broadcast({ type: "userCount", ...this.count() }, except);
+    }
+
+    private broadcast(message: Message | { type: "userCount" }, except?: WebSocket): void {
         const text = JSON.stringify(message);
         for (const ws of this.ctx.getWebSockets()) {
             if (ws === except || visitorOf(ws) === null) continue;
@@ -167,8 +182,9 @@ export class ChatRoom extends DurableObject {
         }
     }
 
-    private stayAwhile(): Promise<void> {
-        return this.ctx.storage.setAlarm(Date.now() + IDLE_MS);
+    private async tidyLater(): Promise<void> {
+        if ((await this.ctx.storage.getAlarm()) === null)
+            await this.ctx.storage.setAlarm(Date.now() + this.env.PRUNE_MS);
     }
 }
 
@@ -176,34 +192,6 @@ function visitorOf(ws: WebSocket): Visitor | null {
     return ws.deserializeAttachment() as Visitor | null;
 }
 
-function send(ws: WebSocket, message: ToVisitor): void {
+function send(ws: WebSocket, message: object): void {
     ws.send(JSON.stringify(message));
-}
-
-/* What a visitor sent, or null if it is not something a visitor may send. */
-function parse(data: string | ArrayBuffer): FromVisitor | null {
-    let value: Record<string, unknown>;
-    try {
-        value = JSON.parse(data as string);
-    } catch {
-        return null;
-    }
-    if (typeof value !== "object" || value === null) return null;
-
-    if (value.type === "join") {
-        const name = cleanText(value.name, NAME_LENGTH_MAX);
-        return name === null ? null : { type: "join", name, after: Number.isInteger(value.after) ? Number(value.after) : 0 };
-    }
-    if (value.type === "say") {
-        const key = cleanText(value.key, KEY_LENGTH_MAX);
-        const text = cleanText(value.text, TEXT_LENGTH_MAX);
-        return key === null || text === null ? null : { type: "say", key, text };
-    }
-    return null;
-}
-
-function cleanText(value: unknown, lengthMax: number): string | null {
-    if (typeof value !== "string") return null;
-    const text = value.trim();
-    return text.length > 0 && text.length <= lengthMax ? text : null;
 }
