@@ -19,6 +19,8 @@ static _Thread_local struct js_engine *here;
 
 static bool time_is_up(JSContextRef ctx, void *context);
 
+static _Thread_local GMainContext *context_here; /* of this thread's engines; lives as long as it */
+
 struct js_engine *js_engine_here(void)
 {
     return here;
@@ -30,12 +32,15 @@ struct js_engine *js_engine_create(void)
     struct js_engine *engine = mem_new(struct js_engine);
 
     ASSERT(here == NULL);
-    pthread_once(&once, JSInitializeMainThread);
     list_init(&engine->realms);
 
-    /* The machine takes the thread's default context when it is made, and keeps it. */
-    engine->main_context = g_main_context_new();
+    /* The library makes one run loop for each thread, of the context that is the thread's default
+     * when it first asks, and keeps it: all engines of a thread share that context. */
+    if (context_here == NULL)
+        context_here = g_main_context_new();
+    engine->main_context = context_here;
     g_main_context_push_thread_default(engine->main_context);
+    pthread_once(&once, JSInitializeMainThread);
     engine->group = JSContextGroupCreate();
     js_graveyard_init(&engine->graveyard);
 
@@ -71,7 +76,6 @@ void js_engine_destroy(struct js_engine *engine)
             JSStringRelease(engine->names[i].string);
     }
     g_main_context_pop_thread_default(engine->main_context);
-    g_main_context_unref(engine->main_context);
     here = NULL;
     mem_free(engine);
 }
@@ -107,15 +111,19 @@ int js_engine_timeout(struct js_engine *engine, int *fd)
     return js_graveyard_is_empty(&engine->graveyard) ? timeout_ms : 0;
 }
 
-/* Called by the machine's watchdog in the middle of a script. */
+/* Called by the machine's watchdog in the middle of a script. A grant sets the limit anew: the watchdog
+ * does not reliably start again by itself. */
 static bool time_is_up(JSContextRef ctx, void *context)
 {
     struct js_engine *engine = context;
 
     (void)ctx;
     if (!engine->stop_asked && engine->limit_ask != NULL &&
-        !engine->limit_ask(engine, engine->limit_data))
+        !engine->limit_ask(engine, engine->limit_data)) {
+        JSContextGroupSetExecutionTimeLimit(engine->group, engine->limit_seconds, time_is_up,
+                                            engine);
         return false;
+    }
     engine->stops++;
     engine->stop_pending = true;
     return true;

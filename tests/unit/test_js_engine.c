@@ -354,6 +354,7 @@ TEST(memory_is_counted)
     open_realm();
     js_engine_memory(engine, &before);
     run_in(realm, "globalThis.keep = Array.from({length: 20000}, (_, i) => ({i}))", NULL);
+    js_engine_collect_now(engine);
     js_engine_memory(engine, &after);
     CHECK(after.objects >= before.objects + 20000);
     CHECK(after.heap_bytes > before.heap_bytes);

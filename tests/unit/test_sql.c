@@ -144,15 +144,17 @@ static const char *text_of(struct database *db, const char *text)
     struct err_text why = {""};
     struct sql_value value;
 
-    if (sql_exec(db, bytes_of_string(text), NULL, 0, &cursor, &why) != 0)
-        return strcpy(out, why.text);
+    if (sql_exec(db, bytes_of_string(text), NULL, 0, &cursor, &why) != 0) {
+        snprintf(out, sizeof out, "%s", why.text);
+        return out;
+    }
     value = sql_cursor_value(cursor, 0);
     out[0] = '\0';
     if (value.type == SQL_TEXT || value.type == SQL_BLOB) {
         memcpy(out, value.bytes.data, value.bytes.len);
         out[value.bytes.len] = '\0';
     } else if (value.type == SQL_NULL) {
-        strcpy(out, "NULL");
+        snprintf(out, sizeof out, "NULL");
     } else if (value.type == SQL_INTEGER) {
         snprintf(out, sizeof out, "%lld", (long long)value.integer);
     }
