@@ -85,6 +85,7 @@ static void install_natives(struct worker *worker, JSObjectRef natives)
     struct js_realm *realm = worker->realm;
 
     api_pure_install(realm, natives);
+    api_assets_install(realm, natives);
     api_body_install(realm, natives);
     api_console_install(realm, natives);
     api_delivery_install(realm, natives);
@@ -143,11 +144,11 @@ static int threw(struct worker *worker, struct js_error *error, struct err_text 
 }
 
 /* The platform's half: natives, then js/. */
-static int start_platform(struct worker *worker, struct err_text *why)
+static int start_platform(struct worker *worker, struct bytes settings_json, struct err_text *why)
 {
     struct js_realm *realm = worker->realm;
     JSObjectRef natives = js_object_make(realm);
-    JSValueRef settings = js_json_parse(realm, worker->bundle->settings);
+    JSValueRef settings = js_json_parse(realm, settings_json);
     struct js_error error = {0};
     JSObjectRef hooks;
 
@@ -281,11 +282,8 @@ static void destroy(struct worker *worker)
 int worker_create(struct worker **out, const struct worker_options *options, struct err_text *why)
 {
     struct worker *worker = mem_new(struct worker);
-    struct js_error error = {0};
-    JSValueRef names;
     int r;
 
-    worker->bundle = options->bundle;
     worker->shard = options->shard;
     worker->loop = options->loop;
     worker->engine = options->engine;
@@ -301,25 +299,28 @@ int worker_create(struct worker **out, const struct worker_options *options, str
     worker->realm = js_realm_create(options->engine, worker);
     if (options->cpu_limit_ms > 0)
         js_engine_set_limit(options->engine, (double)options->cpu_limit_ms / 1000, NULL, NULL);
-    r = start_platform(worker, why);
-    if (r != 0)
-        goto out;
-    add_source_map(worker);
-    names = run_bundle(worker, &error);
-    if (names == NULL) {
-        r = threw(worker, &error, why);
-        goto out;
+    r = start_platform(worker, options->settings, why);
+    if (r != 0) {
+        destroy(worker);
+        return r;
     }
-    js_realm_allow_eval(worker->realm, false);
-    r = bind_classes(worker, js_as_object(worker->realm, names), why);
-    if (r != 0)
-        goto out;
     *out = worker;
     return 0;
+}
 
-out:
-    destroy(worker);
-    return r;
+int worker_load(struct worker *worker, const struct worker_bundle *bundle, struct err_text *why)
+{
+    struct js_error error = {0};
+    JSValueRef names;
+
+    ASSERT(worker->bundle == NULL);
+    worker->bundle = bundle;
+    add_source_map(worker);
+    names = run_bundle(worker, &error);
+    if (names == NULL)
+        return threw(worker, &error, why);
+    js_realm_allow_eval(worker->realm, false);
+    return bind_classes(worker, js_as_object(worker->realm, names), why);
 }
 
 struct class *worker_class(struct worker *worker, size_t index)

@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 
+struct assets;
 struct class;
 struct err_text;
 struct event_result;
@@ -37,21 +38,24 @@ struct worker_bundle {
      *  "bindings": [{"name", "type", …}]} with types
      *    durable_object_namespace {"namespace": index into `namespaces`, "className"}
      *    kv_namespace {"namespace"}: one of the bundle's own class
+     *    assets {}: the static files, with "assets": {"html", "notFound", "workerFirst"} beside
      *    plain_text {"text"} · secret_text {"text"} · json {"json"}
      *    unsupported {"what"}: touching it throws an error that names it */
     struct bytes settings;
     struct namespace *const *namespaces;
-    const bool *namespace_bound; /* one each: a binding names it, so that its class must be exported;
+    const bool
+        *namespace_bound; /* one each: a binding names it, so that its class must be exported;
                                   * NULL: all are */
     size_t namespace_count;
+    struct assets *assets; /* static files (api/assets.h); NULL: none */
 };
 
-/* A connection that a script opened to somewhere else is to carry the end that `far` leads to. Takes
- * both over. */
+/* A connection that a script opened to somewhere else is to carry the end that `far` leads to.
+ * Takes both over. */
 typedef void worker_couple_fn(void *data, struct ws_connection *ws, struct socket_far *far);
 
 struct worker_options {
-    const struct worker_bundle *bundle;
+    struct bytes settings;    /* the bundle's; needed during the call only */
     struct js_engine *engine; /* borrowed */
     struct shard *shard;      /* borrowed */
     struct loop *loop;        /* borrowed: outgoing requests */
@@ -64,7 +68,11 @@ enum worker_create_result {
     WORKER_CREATE_THREW = 1, /* the script threw, or a class is missing: `why` says where */
 };
 
+/* The platform's half, which knows the settings only: the bundle may still be in the making. */
 int worker_create(struct worker **out, const struct worker_options *options, struct err_text *why);
+
+/* The project's half, once; a Worker whose load failed is good for worker_retire() only. */
+int worker_load(struct worker *worker, const struct worker_bundle *bundle, struct err_text *why);
 
 /* No more requests come; freed when the last is done and no class of it is in use. */
 void worker_retire(struct worker *worker);

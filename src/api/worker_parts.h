@@ -8,6 +8,9 @@
  */
 
 #include "api/context.h"
+#include "api/cross.h"
+#include "api/delivery.h"
+#include "api/tables.h"
 #include "api/worker.h"
 #include "base/map.h"
 #include "js/ref.h"
@@ -52,7 +55,7 @@ struct worker_hooks {
 };
 
 struct worker {
-    const struct worker_bundle *bundle; /* borrowed */
+    const struct worker_bundle *bundle; /* borrowed; NULL before worker_load() */
     struct shard *shard;                /* borrowed */
     struct loop *loop;                  /* borrowed */
     struct js_engine *engine;           /* borrowed */
@@ -99,57 +102,6 @@ void worker_stopped(struct context *context);
 
 /* Frees a retired worker when nothing of it is under way. */
 void worker_settle(struct worker *worker);
-
-/* ---- deliveries: events handed to JavaScript (delivery.c) ---- */
-
-struct delivery {
-    double id;
-    struct context *context;
-    struct event *event; /* an object's; NULL: the request of `context` */
-    struct list link;    /* instance.deliveries */
-};
-
-struct delivery *delivery_create(struct context *context, struct event *event);
-/* Forget it; whoever answered the event did so without JavaScript. */
-void delivery_destroy(struct delivery *delivery);
-/* Hands the result over (and owns it no more); the delivery is gone. */
-void delivery_finish(struct delivery *delivery, struct event_result *result);
-/* For a request's delivery: hand the result to whoever asked, before the loop sleeps. */
-void request_answer(struct context *context, struct event_result *result);
-
-/* ---- values that cross (cross.c) ---- */
-
-/* Headers: one string of LF-joined fields in JavaScript, NUL-ended fields in C (actor/fetch.h). */
-JSValueRef cross_headers(struct js_realm *realm, const struct blob *headers);
-bool cross_headers_from(struct js_call *call, size_t i, struct blob **headers);
-/* A body as js/ takes it: null, Uint8Array or pipe box. Takes what it uses out of `body`. */
-JSValueRef cross_body(struct js_realm *realm, struct fetch_body *body);
-/* A body as js/ gives it: `kind` and value in arguments i and i + 1. False: thrown. */
-bool cross_body_from(struct js_call *call, size_t i, struct fetch_body *body);
-/* name, message, flags, value in an array; extra flags are added. */
-JSValueRef cross_failure(struct js_realm *realm, const struct failure *failure, unsigned flags);
-/* The same as an error object. Never NULL. */
-JSValueRef cross_error(struct worker *worker, const struct failure *failure, unsigned flags);
-/* The failure in arguments i…: name, message, stack, flags, bytes. NULL: thrown. */
-struct failure *cross_failure_from(struct js_call *call, size_t i);
-/* The failure for what a script threw. Never NULL. */
-struct failure *cross_thrown(struct worker *worker, const struct js_error *error, unsigned flags);
-/* Log an error of a script that nobody will see otherwise. */
-void worker_log_thrown(struct worker *worker, const struct js_error *error);
-
-/* ---- tables of natives, each installed on the realm's natives object ---- */
-
-void api_body_install(struct js_realm *realm, JSObjectRef natives);
-void api_console_install(struct js_realm *realm, JSObjectRef natives);
-void api_delivery_install(struct js_realm *realm, JSObjectRef natives);
-void api_fetch_install(struct js_realm *realm, JSObjectRef natives);
-void api_hold_install(struct js_realm *realm, JSObjectRef natives);
-void api_namespace_install(struct js_realm *realm, JSObjectRef natives);
-void api_object_install(struct js_realm *realm, JSObjectRef natives);
-void api_socket_install(struct js_realm *realm, JSObjectRef natives);
-void api_sql_install(struct js_realm *realm, JSObjectRef natives);
-void api_storage_install(struct js_realm *realm, JSObjectRef natives);
-void api_timer_install(struct js_realm *realm, JSObjectRef natives);
 
 static inline struct worker *worker_of(const struct js_realm *realm)
 {

@@ -16,6 +16,7 @@ struct fleet {
     struct order *orders;          /* owned: one for each thread */
     struct order *hurries;         /* owned: the same, while `orders` drain */
     unsigned started;
+    char *settings; /* owned: what is being prepared; NULL: nothing */
     struct timer grace;
     bool late; /* the grace time is over */
 };
@@ -113,11 +114,31 @@ static void all(struct fleet *fleet, enum order_kind kind)
     answers(fleet, fleet->started, NULL);
 }
 
+void fleet_prepare(struct fleet *fleet, const char *settings)
+{
+    ASSERT(fleet->settings == NULL);
+    fleet->settings = mem_strdup(settings);
+    for (unsigned i = 0; i < fleet->started; i++) {
+        order_for(fleet, i, ORDER_PREPARE)->settings = bytes_of_string(fleet->settings);
+        give(fleet, i);
+    }
+}
+
+static void prepared(struct fleet *fleet)
+{
+    if (fleet->settings == NULL)
+        return;
+    answers(fleet, fleet->started, NULL);
+    mem_free(fleet->settings);
+    fleet->settings = NULL;
+}
+
 int fleet_deploy(struct fleet *fleet, const struct worker_bundle *bundle,
                  const struct native *native, struct err_text *why)
 {
     int r;
 
+    prepared(fleet);
     for (unsigned i = 0; i < fleet->started; i++) {
         struct order *order = order_for(fleet, i, ORDER_DEPLOY);
 
@@ -183,6 +204,7 @@ void fleet_stop(struct fleet *fleet)
 {
     if (fleet == NULL)
         return;
+    prepared(fleet);
     for (unsigned i = 0; i < fleet->started; i++) {
         order_for(fleet, i, ORDER_STOP);
         give(fleet, i);

@@ -478,6 +478,8 @@ static int start(struct process *process)
     r = opening_wait(&opening);
     if (r == 0 && project != NULL)
         r = start_shards(process);
+    if (r == 0 && project != NULL && project->main[0] != '\0')
+        fleet_prepare(process->fleet, project->settings);
     milestone(process, "shards ready");
     if (project != NULL)
         bundle = building_wait(process, &building);

@@ -10,7 +10,6 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "http/client.h"
 #include "js/engine.h"
 #include "native/native.h"
 #include "net/loop.h"
@@ -18,6 +17,7 @@
 #include "net/wake.h"
 #include "server/front.h"
 #include "server/inbox.h"
+#include "server/outgoing.h"
 
 enum {
     LATE_MS = 1000, /* for objects, after the grace time of requests */
@@ -36,14 +36,15 @@ struct shard_thread {
     bool engine_polled;
     struct front *front;
     struct wires wires;
-    struct worker *worker; /* runs */
-    struct worker *next;   /* deployed, not yet swapped in */
+    struct worker *worker;   /* runs */
+    struct worker *prepared; /* for the next deploy: the platform's half */
+    struct worker *next;     /* deployed, not yet swapped in */
     const struct worker_bundle *bundle;
     const struct worker_bundle *next_bundle;
     struct list natives;           /* native_version.link, newest last */
     struct native_version *native; /* runs; NULL: no classes in C */
     struct native_version *next_native;
-    struct http_client *http; /* of classes in C; made at the first request */
+    struct outgoings *outgoings; /* of classes in C */
     struct loop_hook turn;
     struct timer timer; /* when the shard or the machine wants its turn */
     struct timer late;  /* the end of a drain that takes too long */
@@ -144,6 +145,7 @@ static void deploy_native(struct shard_thread *thread, const struct order *order
         .shard = thread->shard,
         .namespaces = bundle->namespaces,
         .namespace_count = bundle->namespace_count,
+        .http = outgoings_http(thread->outgoings),
     };
 
     thread->next_native = NULL;
@@ -154,11 +156,10 @@ static void deploy_native(struct shard_thread *thread, const struct order *order
     list_push_back(&thread->natives, &thread->next_native->link);
 }
 
-static int deploy(struct shard_thread *thread, struct order *order)
+static int prepare(struct shard_thread *thread, struct bytes settings, struct err_text *why)
 {
-    const struct worker_bundle *bundle = order->deploy.bundle;
     struct worker_options options = {
-        .bundle = bundle,
+        .settings = settings,
         .engine = thread->engine,
         .shard = thread->shard,
         .loop = thread->loop,
@@ -167,11 +168,45 @@ static int deploy(struct shard_thread *thread, struct order *order)
         .cpu_limit_ms = thread->options.cpu_limit_ms,
     };
     uint64_t started_ns = uv_hrtime();
+    int r = worker_create(&thread->prepared, &options, why);
+
+    log_debug("shard %u: platform ready in %.1f ms", thread->options.index,
+              (double)(uv_hrtime() - started_ns) / 1e6);
+    return r;
+}
+
+static void discard(struct shard_thread *thread)
+{
+    if (thread->next != NULL)
+        worker_retire(thread->next);
+    thread->next = NULL;
+}
+
+/* A Worker of the bundle, from what was prepared if something was. */
+static int create_worker(struct shard_thread *thread, const struct worker_bundle *bundle,
+                         struct err_text *why)
+{
+    int r = thread->prepared == NULL ? prepare(thread, bundle->settings, why) : 0;
+
+    if (r != 0)
+        return r;
+    thread->next = thread->prepared;
+    thread->prepared = NULL;
+    r = worker_load(thread->next, bundle, why);
+    if (r != 0)
+        discard(thread);
+    return r;
+}
+
+static int deploy(struct shard_thread *thread, struct order *order)
+{
+    const struct worker_bundle *bundle = order->deploy.bundle;
+    uint64_t started_ns = uv_hrtime();
     int r = 0;
 
     deploy_native(thread, order);
     if (bundle->script.len > 0)
-        r = worker_create(&thread->next, &options, &order->why);
+        r = create_worker(thread, bundle, &order->why);
     thread->next_bundle = bundle;
     log_debug("shard %u: worker created in %.1f ms", thread->options.index,
               (double)(uv_hrtime() - started_ns) / 1e6);
@@ -201,13 +236,6 @@ static void swap(struct shard_thread *thread)
         front_set_native(thread->front, thread->native->shard);
     if (old != NULL)
         worker_retire(old);
-}
-
-static void discard(struct shard_thread *thread)
-{
-    if (thread->next != NULL)
-        worker_retire(thread->next);
-    thread->next = NULL;
 }
 
 static int listen_on(struct shard_thread *thread, struct order *order)
@@ -284,6 +312,9 @@ static void order_run(struct message *message)
     struct shard_thread *thread = order->thread;
 
     switch (order->kind) {
+    case ORDER_PREPARE:
+        prepare(thread, order->settings, &order->why); /* DEPLOY tries again, and says why not */
+        break;
     case ORDER_DEPLOY: answer(order, deploy(thread, order)); return;
     case ORDER_SWAP: swap(thread); break;
     case ORDER_DISCARD: discard(thread); break;
@@ -327,6 +358,7 @@ static int set_up(struct shard_thread *thread)
     }
     thread->shard = shard_create(thread->options.group, index, shard_wake, thread);
     thread->engine = js_engine_create();
+    thread->outgoings = outgoings_create(thread->loop, thread->shard);
     wires_init(&thread->wires, thread->loop, thread->shard, thread->options.wires);
     thread->front = front_create(&(struct front_options){
         .loop = thread->loop,
@@ -350,7 +382,7 @@ static void natives_end(struct shard_thread *thread)
         native_shard_destroy(version->shard);
         mem_free(version);
     }
-    http_client_destroy(thread->http);
+    outgoings_destroy(thread->outgoings);
 }
 
 static void tear_down(struct shard_thread *thread)
@@ -363,6 +395,8 @@ static void tear_down(struct shard_thread *thread)
     timer_stop(&thread->late);
     discard(thread);
     natives_end(thread);
+    if (thread->prepared != NULL)
+        worker_destroy(thread->prepared);
     if (thread->worker != NULL)
         worker_destroy(thread->worker);
     loop_turn(thread->loop, false); /* buries Workers that retired */

@@ -7,7 +7,7 @@
  * does what the control thread orders, one order at a time, and reports back; in between it serves.
  *
  *   started ──DEPLOY──SWAP──► has a Worker ──LISTEN──► serves ──DRAIN──► quiet ──STOP──► gone
- *                 └─DISCARD: keeps the Worker it had
+ *       └─PREPARE─┘└─DISCARD: keeps the Worker it had
  */
 
 #include <stdbool.h>
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "actor/shard.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "net/listener.h"
@@ -28,6 +29,7 @@ struct shard_thread;
 struct worker_bundle;
 
 enum order_kind {
+    ORDER_PREPARE, /* what a Worker with `settings` needs before there is a bundle */
     ORDER_DEPLOY,  /* make a Worker of `bundle` beside the one that runs */
     ORDER_SWAP,    /* it takes over; the old one retires */
     ORDER_DISCARD, /* it goes again */
@@ -44,6 +46,8 @@ struct order {
     enum order_kind kind;
 
     union {
+        struct bytes settings;
+
         struct {
             const struct worker_bundle *bundle; /* its script is empty: no Worker */
             const struct native *native;        /* NULL: no classes in C */
