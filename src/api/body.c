@@ -55,7 +55,8 @@ static void end_unref(struct body_end *end)
     mem_free(end);
 }
 
-/* The pipe is the end's no more: whoever gets it holds its reference. NULL if it is over already. */
+/* The pipe is the end's no more: whoever gets it holds its reference. NULL if it is over
+ * already. */
 static struct pipe *end_release(struct body_end *end)
 {
     struct pipe *pipe = end->pipe;

@@ -12,8 +12,8 @@
 
 struct pipe;
 
-/* Contexts of requests whose answers stream, by handle. Counted: a pipe's box may be collected after
- * its Worker has gone. */
+/* Contexts of requests whose answers stream, by handle. Counted: a pipe's box may be collected
+ * after its Worker has gone. */
 struct writers {
     struct map_u64 contexts;
     unsigned refs;

@@ -81,7 +81,8 @@ static JSValueRef event_respond(struct js_call *call)
             goto fail;
     }
     if (js_arg_given(call, 7))
-        response->body.length = (int64_t)js_to_number(call->realm, js_arg(call, 7), call->exception);
+        response->body.length =
+            (int64_t)js_to_number(call->realm, js_arg(call, 7), call->exception);
     result.response = response;
     delivery_finish(delivery, &result);
     return call->realm->undefined;

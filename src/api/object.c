@@ -130,7 +130,8 @@ static JSValueRef section_end(struct js_call *call)
     return call->realm->undefined;
 }
 
-/* object_abort(object, message, flags): js/ loops until the script is ended, which nothing catches */
+/* object_abort(object, message, flags): js/ loops until the script is ended, which nothing
+ * catches */
 static JSValueRef abort_object(struct js_call *call)
 {
     struct context *context = context_object(call, 0);

@@ -12,7 +12,8 @@
 #include "js/error.h"
 #include "js/view.h"
 
-/* What a box holds: an end of this shard, or one that came with a response and was not looked at. */
+/* What a box holds: an end of this shard, or one that came with a response and was not looked
+ * at. */
 struct socket_box {
     struct socket *socket;  /* owned reference, or NULL */
     struct socket_far *far; /* owned, or NULL */

@@ -13,7 +13,8 @@ struct socket_far;
 /* A box that holds a reference of its own. Never NULL. */
 JSValueRef api_socket_box(struct js_realm *realm, struct socket *socket);
 
-/* A box for the far end that came with a response, opened only if a script uses it. Takes it over. */
+/* A box for the far end that came with a response, opened only if a script uses it. Takes it
+ * over. */
 JSValueRef api_socket_far_box(struct js_realm *realm, struct socket_far *far);
 
 /* The end in a box leaves with a response. NULL: thrown. */

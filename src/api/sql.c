@@ -114,8 +114,8 @@ static void row_of(struct js_realm *realm, const struct sql_cursor *cursor, size
         values[i] = value_of(realm, sql_cursor_value(cursor, i));
 }
 
-/* What exec() answers for a cursor that it owns from here on: undefined, or names, the values of the
- * first row, and a box if there may be more. */
+/* What exec() answers for a cursor that it owns from here on: undefined, or names, the values of
+ * the first row, and a box if there may be more. */
 static JSValueRef result_of(struct js_call *call, struct context *context,
                             struct sql_cursor *cursor)
 {

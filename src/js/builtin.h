@@ -29,5 +29,6 @@ extern const struct js_builtin js_builtin_config; /* js/config_main.js: reads pr
 JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *builtin,
                            JSObjectRef natives, JSObjectRef options, struct js_error *err);
 
-/* The native by which the platform's API evaluates its second script, builtin_node(natives, shared). */
+/* The native by which the platform's API evaluates its second script, builtin_node(natives,
+ * shared). */
 void js_builtin_install(struct js_realm *realm, JSObjectRef natives);

@@ -111,8 +111,8 @@ int js_engine_timeout(struct js_engine *engine, int *fd)
     return js_graveyard_is_empty(&engine->graveyard) ? timeout_ms : 0;
 }
 
-/* Called by the machine's watchdog in the middle of a script. A grant sets the limit anew: the watchdog
- * does not reliably start again by itself. */
+/* Called by the machine's watchdog in the middle of a script. A grant sets the limit anew: the
+ * watchdog does not reliably start again by itself. */
 static bool time_is_up(JSContextRef ctx, void *context)
 {
     struct js_engine *engine = context;
