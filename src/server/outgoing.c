@@ -1,0 +1,245 @@
+#include "server/outgoing.h"
+
+#include <string.h>
+
+#include "actor/event.h"
+#include "actor/failure.h"
+#include "actor/fetch.h"
+#include "actor/pipe.h"
+#include "actor/shard.h"
+#include "base/blob.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "http/client.h"
+
+struct outgoings {
+    struct loop *loop;
+    struct shard *shard;
+    struct http_client *client; /* owned; NULL until the first request */
+    struct list all;            /* outgoing.link */
+};
+
+/* One request: until its answer has ended, or nobody wants the rest. */
+struct outgoing {
+    struct outgoings *outgoings;
+    struct http_fetch *fetch; /* NULL: it never started */
+    struct fetch_request *request;
+    void (*done)(void *user, struct event_result *result); /* NULL: called, or cancelled */
+    void *user;
+    struct pipe *body; /* the writing end, from the head on */
+    struct pipe_watch watch;
+    struct message message; /* of one that never started */
+    struct list link;
+};
+
+static void outgoing_free(struct outgoing *out)
+{
+    if (out->body != NULL)
+        pipe_leave_writer(out->body);
+    fetch_request_destroy(out->request);
+    list_remove(&out->link);
+    mem_free(out);
+}
+
+static void settle(struct outgoing *out, struct event_result *result)
+{
+    void (*done)(void *user, struct event_result *result) = out->done;
+
+    out->done = NULL;
+    if (done != NULL)
+        done(out->user, result);
+    event_result_fini(result);
+}
+
+static void fail(struct outgoing *out, const char *what)
+{
+    struct event_result result = {.failure = failure_format(FAILURE_RETRYABLE, "%s", what)};
+
+    settle(out, &result);
+}
+
+/* ---- the answer ---- */
+
+static void stop(struct outgoing *out)
+{
+    http_fetch_abort(out->fetch);
+    outgoing_free(out);
+}
+
+static void on_room(struct pipe_watch *watch)
+{
+    struct outgoing *out = container_of(watch, struct outgoing, watch);
+
+    if (pipe_cancelled(out->body))
+        stop(out);
+    else if (pipe_room(out->body) > 0)
+        http_fetch_read_more(out->fetch);
+}
+
+static struct blob *header_block(const struct http_header *headers, size_t count)
+{
+    struct buf block = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        buf_append_bytes(&block, headers[i].name);
+        buf_append_byte(&block, '\0');
+        buf_append_bytes(&block, headers[i].value);
+        buf_append_byte(&block, '\0');
+    }
+    return block.len > 0 ? blob_take_buf(&block) : NULL;
+}
+
+static void on_head(void *ctx, struct http_fetch *fetch, unsigned status, struct bytes reason,
+                    const struct http_header *headers, size_t header_count)
+{
+    struct outgoing *out = ctx;
+    struct event_result result = {.response = fetch_response_create(status)};
+    struct fetch_response *response = result.response;
+
+    response->reason = mem_strndup((const char *)reason.data, reason.len);
+    response->headers = header_block(headers, header_count);
+    out->body = pipe_create(LIMIT_PIPE_BYTES);
+    response->body.pipe = pipe_ref(out->body);
+    response->body.length = -1;
+    out->watch = (struct pipe_watch){.news = on_room, .shard = out->outgoings->shard};
+    pipe_watch_writer(out->body, &out->watch);
+    settle(out, &result);
+    http_fetch_read_more(fetch);
+}
+
+static void on_body(void *ctx, struct http_fetch *fetch, struct bytes piece)
+{
+    struct outgoing *out = ctx;
+    struct blob *data = blob_create(piece.data, piece.len);
+
+    if (pipe_write(out->body, data) == 0) /* else there will be news */
+        http_fetch_read_more(fetch);
+    blob_unref(data);
+}
+
+static void on_upload_drain(void *ctx, struct http_fetch *fetch)
+{
+    (void)ctx; /* bodies are sent whole */
+    (void)fetch;
+}
+
+static void on_end(void *ctx, struct http_fetch *fetch)
+{
+    struct outgoing *out = ctx;
+
+    (void)fetch;
+    pipe_finish(out->body);
+    outgoing_free(out);
+}
+
+static void on_error(void *ctx, struct http_fetch *fetch, const char *what)
+{
+    struct outgoing *out = ctx;
+
+    (void)fetch;
+    if (out->body != NULL) {
+        struct failure *failure = failure_format(FAILURE_RETRYABLE, "Network connection lost.");
+
+        pipe_fail(out->body, failure);
+        failure_unref(failure);
+    }
+    fail(out, what);
+    outgoing_free(out);
+}
+
+static const struct http_fetch_handler handler = {on_head, on_body, on_upload_drain, on_end,
+                                                  on_error};
+
+/* ---- the request ---- */
+
+static size_t headers_split(const struct blob *block, struct http_header *headers)
+{
+    struct bytes rest = blob_bytes(block);
+    size_t count = 0;
+
+    while (rest.len > 0 && count < LIMIT_HTTP_HEADERS) {
+        struct bytes name = bytes_of_string((const char *)rest.data);
+        struct bytes value = bytes_of_string((const char *)rest.data + name.len + 1);
+
+        rest = bytes_slice(rest, name.len + value.len + 2, rest.len);
+        if (bytes_equal_nocase(name, BYTES("content-length")) ||
+            bytes_equal_nocase(name, BYTES("transfer-encoding")))
+            continue; /* the client's to say */
+        headers[count++] = (struct http_header){.name = name, .value = value};
+    }
+    return count;
+}
+
+static void no_client(struct message *message)
+{
+    struct outgoing *out = container_of(message, struct outgoing, message);
+
+    fail(out, "internal error; reference = http-client");
+    outgoing_free(out);
+}
+
+static void *start(void *data, struct fetch_request *request,
+                   void (*done)(void *user, struct event_result *result), void *user)
+{
+    struct outgoings *outgoings = data;
+    struct outgoing *out = mem_new(struct outgoing);
+    struct http_header headers[LIMIT_HTTP_HEADERS];
+    struct bytes body = blob_bytes(request->body.whole);
+    struct http_fetch_options options = {
+        .method = bytes_of_string(request->method),
+        .url = bytes_of_string(request->url),
+        .headers = headers,
+        .header_count = headers_split(request->headers, headers),
+        .body_kind = request->body.whole != NULL ? HTTP_BODY_LENGTH : HTTP_BODY_NONE,
+        .body = body,
+        .body_length = body.len,
+        .decompress = true,
+    };
+
+    out->outgoings = outgoings;
+    out->request = request;
+    out->done = done;
+    out->user = user;
+    list_push_back(&outgoings->all, &out->link);
+    if (outgoings->client == NULL && http_client_create(&outgoings->client, outgoings->loop) < 0) {
+        out->message.run = no_client;
+        shard_post(outgoings->shard, &out->message);
+        return out;
+    }
+    out->fetch = http_fetch_start(outgoings->client, &options, &handler, out);
+    return out;
+}
+
+static void cancel(void *request)
+{
+    struct outgoing *out = request;
+
+    out->done = NULL;
+    if (out->fetch != NULL)
+        stop(out);
+}
+
+struct outgoings *outgoings_create(struct loop *loop, struct shard *shard)
+{
+    struct outgoings *outgoings = mem_new(struct outgoings);
+
+    outgoings->loop = loop;
+    outgoings->shard = shard;
+    list_init(&outgoings->all);
+    return outgoings;
+}
+
+void outgoings_destroy(struct outgoings *outgoings)
+{
+    http_client_destroy(outgoings->client);
+    while (!list_empty(&outgoings->all))
+        outgoing_free(container_of(list_first(&outgoings->all), struct outgoing, link));
+    mem_free(outgoings);
+}
+
+struct native_http outgoings_http(struct outgoings *outgoings)
+{
+    return (struct native_http){.start = start, .cancel = cancel, .data = outgoings};
+}
