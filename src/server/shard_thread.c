@@ -18,7 +18,6 @@
 #include "server/front.h"
 #include "server/inbox.h"
 #include "server/outgoing.h"
-#include "server/outgoing.h"
 
 enum {
     LATE_MS = 1000, /* for objects, after the grace time of requests */
@@ -359,7 +358,6 @@ static int set_up(struct shard_thread *thread)
     }
     thread->shard = shard_create(thread->options.group, index, shard_wake, thread);
     thread->engine = js_engine_create();
-    thread->outgoings = outgoings_create(thread->loop, thread->shard);
     thread->outgoings = outgoings_create(thread->loop, thread->shard);
     wires_init(&thread->wires, thread->loop, thread->shard, thread->options.wires);
     thread->front = front_create(&(struct front_options){
