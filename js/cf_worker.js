@@ -10,6 +10,7 @@ import { FetchEvent, fetchEventAnswer, hasListener, trusted } from "./events.js"
 import { globalEvents } from "./global_events.js";
 import { requestFromNative } from "./request.js";
 import { describeThrown } from "./stack.js";
+import { Assets, makeAssetsBinding } from "./cf_assets.js";
 import { classKind } from "./cf_base.js";
 import { sendError } from "./cf_errors.js";
 import { current, requireModule } from "./cf_modules.js";
@@ -22,6 +23,7 @@ import { respond } from "./cf_respond.js";
 const NO_FETCH = "Handler does not export a fetch() function.";
 
 let handlers; // what the default export handles
+let assets; // the project's static files, undefined if it has none
 /* class name → {constructor, kind}: the exported classes, and those of this bundle */
 const actors = new Map([[KV_CLASS, { constructor: KvStore, kind: "actor" }]]);
 
@@ -29,6 +31,8 @@ function makeBinding(binding) {
   switch (binding.type) {
     case "durable_object_namespace":
       return makeNamespace(binding.namespace, binding.className);
+    case "assets":
+      return makeAssetsBinding(() => assets);
     case "kv_namespace":
       return makeKv(binding.namespace);
     case "plain_text":
@@ -92,6 +96,7 @@ let loading = null; // { module, error: [reason] when its top-level await failed
 export function loadWorker(code, settingsText) {
   const settings = JSON.parse(settingsText);
   current.env = makeEnv(settings.bindings ?? []);
+  if (settings.assets !== undefined) assets = new Assets(settings.assets);
   const module = { exports: {} };
   loading = { module, error: null, waits: false };
   code.call(module.exports, module, module.exports, requireModule);
@@ -155,8 +160,14 @@ export function fetchWorker(event, method, url, headers, body, cf) {
   let result;
   try {
     const request = requestFromNative(method, url, headers, body, cf === undefined ? undefined : JSON.parse(cf));
+    const listens = handlers === undefined && hasListener(globalEvents, "fetch");
+    result = assets?.respond(request, handlers !== undefined || listens);
+    if (result !== undefined) {
+      respond(event, result, fail);
+      return;
+    }
     if (handlers?.fetch !== undefined) result = handlers.fetch(request, current.env, new ExecutionContext());
-    else if (handlers === undefined && hasListener(globalEvents, "fetch")) result = dispatchFetchEvent(request);
+    else if (listens) result = dispatchFetchEvent(request);
     else throw new Error(NO_FETCH);
   } catch (error) {
     fail(event, error);

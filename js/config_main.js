@@ -14,6 +14,7 @@
  */
 
 import { Check, isTable } from "./config_check.js";
+import { addAssets } from "./config_assets.js";
 import { foldClasses } from "./config_classes.js";
 import { esbuildArguments } from "./config_esbuild.js";
 import { ENVIRONMENT_KEYS, TOP_LEVEL_KEYS } from "./config_keys.js";
@@ -80,7 +81,7 @@ function checkNames(check, pathOf, config) {
   if (config.name !== undefined && !NAME.test(config.name)) {
     check.error(pathOf("name"), `"name" may have letters, digits, dashes and underscores only, but is ${JSON.stringify(config.name)}.`);
   }
-  if (config.main === undefined && !config.hasMain && !(config.dormouse?.native?.length > 0)) {
+  if (config.main === undefined && !config.hasMain && config.assets === undefined && !(config.dormouse?.native?.length > 0)) {
     check.error(["main"], `"main" is missing: name the file the Worker starts from, for example "main": "src/index.ts".`);
   }
   if (config.compatibility_date === undefined) {
@@ -199,16 +200,6 @@ function addUnsupported(check, bindings, pathOf, config) {
   }
 }
 
-function addAssets(check, bindings, pathOf, config) {
-  if (config.assets === undefined) return;
-  const path = pathOf("assets");
-  check.unknown(path, config.assets, ["directory", "binding", "html_handling", "not_found_handling", "run_worker_first"]);
-  check.is([...path, "binding"], config.assets.binding, "string");
-  const name = config.assets.binding;
-  if (typeof name === "string") bindings.set(name, { name, type: "unsupported", what: "Static assets" });
-  check.warn(path, `"assets" is not supported here yet: static files are not served.`, true);
-}
-
 function addVersionMetadata(check, bindings, pathOf, config, input) {
   if (config.version_metadata === undefined) return;
   const name = check.required([...pathOf("version_metadata"), "binding"], config.version_metadata.binding, "string");
@@ -245,7 +236,7 @@ function projectOf(check, root, input) {
   const date = config.compatibility_date ?? NEWEST_DATE;
   const bindings = new Map();
   addUnsupported(check, bindings, pathOf, config);
-  addAssets(check, bindings, pathOf, config);
+  const assets = addAssets(check, bindings, pathOf, config);
   addVersionMetadata(check, bindings, pathOf, config, input);
   addVariables(check, bindings, pathOf, config, input);
   const namespaces = addObjects(check, bindings, pathOf, config, name);
@@ -256,12 +247,14 @@ function projectOf(check, root, input) {
     compatibilityDate: date,
     compatibilityFlags: config.compatibility_flags ?? [],
     bindings: [...bindings.values()],
+    assets: assets?.settings,
   };
   return {
     name,
     main: config.dormouse?.main ?? config.main ?? "",
     libraries,
     settings: JSON.stringify(settings),
+    assets: assets?.directory ?? "",
     namespaces,
     noBundle: config.no_bundle === true,
     esbuild: esbuildArguments(check, pathOf, { ...config, production: input.production }, date),

@@ -12,6 +12,7 @@
 
 #include "actor/namespace.h"
 #include "actor/shard.h"
+#include "api/assets.h"
 #include "api/worker.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -47,6 +48,7 @@ struct version {
     struct namespace **namespaces; /* owned array of borrowed ones, as project->classes */
     bool *bound;                   /* owned: of each, whether a binding names it */
     struct native *native;         /* owned: classes in C; NULL: none */
+    struct assets *assets;         /* owned; NULL: none */
     struct worker_bundle worker;
 };
 
@@ -197,6 +199,7 @@ static struct bundle *building_wait(struct process *process, struct building *bu
 static void version_destroy(struct version *version)
 {
     native_destroy(version->native);
+    assets_destroy(version->assets);
     bundle_destroy(version->bundle);
     project_destroy(version->project);
     mem_free(version->namespaces);
@@ -250,11 +253,35 @@ static bool load_libraries(struct version *version)
         fprintf(stderr, "error: no class library registers the class %s\n", class->class_name);
         return false;
     }
-    if (project->main[0] == '\0' && !native_has_front(version->native)) {
+    if (project->main[0] == '\0' && project->assets[0] == '\0' &&
+        !native_has_front(version->native)) {
         fprintf(stderr, "error: there is no \"main\", and no class library registers a front\n");
         return false;
     }
     return true;
+}
+
+static char *assets_folder(const struct project *project)
+{
+    return project->assets[0] == '/' ? mem_strdup(project->assets)
+                                     : mem_format("%s/%s", project->dir, project->assets);
+}
+
+static bool read_assets(struct version *version)
+{
+    const struct project *project = version->project;
+    struct err_text why = {0};
+    char *folder;
+    int r;
+
+    if (project->assets[0] == '\0')
+        return true;
+    folder = assets_folder(project);
+    r = assets_create(&version->assets, folder, &why);
+    if (r != 0)
+        fprintf(stderr, "%s: error: %s\n", project->config_path, why.text);
+    mem_free(folder);
+    return r == 0;
 }
 
 /* Takes project and bundle. */
@@ -268,6 +295,10 @@ static struct version *version_create(struct process *process, struct project *p
     version->bundle = bundle;
     version->namespaces = mem_new_array(struct namespace *, count + 1);
     version->bound = mem_new_array(bool, count + 1);
+    if (!read_assets(version)) {
+        version_destroy(version);
+        return NULL;
+    }
     if (!load_libraries(version)) {
         version_destroy(version);
         return NULL;
@@ -290,6 +321,7 @@ static struct version *version_create(struct process *process, struct project *p
         .namespaces = version->namespaces,
         .namespace_bound = version->bound,
         .namespace_count = count,
+        .assets = version->assets,
     };
     return version;
 }
@@ -318,6 +350,12 @@ static void watch_update(struct process *process, bool failed)
     project_files(project, process->options->env, &files);
     for (size_t i = 0; i < project->build_watch.count; i++)
         name_list_add_format(&folders, "%s/%s", project->dir, project->build_watch.names[i]);
+    if (project->assets[0] != '\0') {
+        char *folder = assets_folder(project);
+
+        name_list_add(&folders, folder);
+        mem_free(folder);
+    }
     if (project->build_command[0] == '\0')
         bundle_inputs(version->bundle, project, &files);
     watch_set_eager(process->watch, failed);

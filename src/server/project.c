@@ -263,6 +263,7 @@ static void project_take(struct reader *reader, JSObjectRef from, struct project
 
     project->name = string_at(reader, from, "name");
     project->main = string_at(reader, from, "main");
+    project->assets = string_at(reader, from, "assets");
     project->settings = string_at(reader, from, "settings");
     project->no_bundle = bool_at(reader, from, "noBundle");
     classes_take(reader, from, project);
@@ -378,6 +379,7 @@ void project_destroy(struct project *project)
     mem_free(project->config_path);
     mem_free(project->name);
     mem_free(project->main);
+    mem_free(project->assets);
     mem_free(project->settings);
     mem_free(project->build_command);
     mem_free(project->build_cwd);

@@ -34,6 +34,7 @@ struct project {
     char *config_path; /* the wrangler file, absolute */
     char *name;
     char *main;     /* as written, relative to dir; "": no JavaScript */
+    char *assets;   /* folder of static files, as written; "": none */
     char *settings; /* JSON for struct worker_bundle */
     struct project_class *classes;
     size_t class_count;
