@@ -16,6 +16,7 @@
 #include "api/pure.h"
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/thread_end.h"
 #include "js/bind.h"
 #include "js/box.h"
 #include "js/view.h"
@@ -65,10 +66,21 @@ static bool arg_hash(struct js_call *call, size_t i, const EVP_MD **hash)
     return true;
 }
 
+/* Making one takes longer than hashing a short text. */
+static _Thread_local struct {
+    struct thread_end end;
+    EVP_MD_CTX *context;
+} kept;
+
+static void release_kept(void)
+{
+    EVP_MD_CTX_free(kept.context);
+    kept.context = NULL;
+}
+
 /* digest(name, bytes) -> ArrayBuffer | null */
 static JSValueRef digest_whole(struct js_call *call)
 {
-    static _Thread_local EVP_MD_CTX *context;
     uint8_t out[EVP_MAX_MD_SIZE];
     struct bytes data;
     const EVP_MD *hash;
@@ -80,12 +92,13 @@ static JSValueRef digest_whole(struct js_call *call)
         return call->realm->null;
     if (!js_arg_bytes(call, 1, &data))
         return NULL;
-    if (context == NULL)
-        context = EVP_MD_CTX_new();
-    ASSERT(context != NULL);
-    if (EVP_DigestInit_ex(context, hash, NULL) != 1 ||
-        EVP_DigestUpdate(context, data.data, data.len) != 1 ||
-        EVP_DigestFinal_ex(context, out, &len) != 1)
+    thread_end_call(&kept.end, release_kept);
+    if (kept.context == NULL)
+        kept.context = EVP_MD_CTX_new();
+    ASSERT(kept.context != NULL);
+    if (EVP_DigestInit_ex(kept.context, hash, NULL) != 1 ||
+        EVP_DigestUpdate(kept.context, data.data, data.len) != 1 ||
+        EVP_DigestFinal_ex(kept.context, out, &len) != 1)
         return js_throw_error(call, "The digest failed.");
     return js_buffer_copy(call->realm, bytes_of(out, len));
 }

@@ -8,6 +8,7 @@
 #include "base/blob.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/thread_end.h"
 #include "js/box.h"
 #include "js/error.h"
 #include "js/view.h"
@@ -381,9 +382,20 @@ static JSValueRef ws_forget(struct js_call *call)
 
 /* The blob of the string sent last: one string sent to a thousand sockets is encoded once. */
 static _Thread_local struct {
-    JSStringRef string;
+    struct thread_end end;
+    JSStringRef string; /* NULL: there is none */
     struct blob *blob;
 } last_sent;
+
+static void forget_last_sent(void)
+{
+    if (last_sent.string == NULL)
+        return;
+    JSStringRelease(last_sent.string);
+    blob_unref(last_sent.blob);
+    last_sent.string = NULL;
+    last_sent.blob = NULL;
+}
 
 static struct blob *text_blob(struct js_call *call, size_t i)
 {
@@ -396,10 +408,8 @@ static struct blob *text_blob(struct js_call *call, size_t i)
         JSStringRelease(string);
         return blob_ref(last_sent.blob);
     }
-    if (last_sent.string != NULL) {
-        JSStringRelease(last_sent.string);
-        blob_unref(last_sent.blob);
-    }
+    forget_last_sent();
+    thread_end_call(&last_sent.end, forget_last_sent);
     js_text_init(&text, string);
     last_sent.string = string;
     last_sent.blob = blob_create(text.data, text.len);

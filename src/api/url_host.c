@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/hex.h"
 #include "base/mem.h"
+#include "base/thread_end.h"
 #include "base/utf8.h"
 
 enum {
@@ -288,19 +289,30 @@ static void percent_decode(struct bytes text, struct buf *out)
     }
 }
 
+static _Thread_local struct {
+    struct thread_end end;
+    UIDNA *mapping;
+} kept;
+
+static void release_kept(void)
+{
+    uidna_close(kept.mapping);
+    kept.mapping = NULL;
+}
+
 static const UIDNA *idna(void)
 {
-    static _Thread_local UIDNA *mapping;
     UErrorCode status = U_ZERO_ERROR;
 
-    if (mapping == NULL) {
-        mapping =
+    thread_end_call(&kept.end, release_kept);
+    if (kept.mapping == NULL) {
+        kept.mapping =
             uidna_openUTS46(UIDNA_CHECK_BIDI | UIDNA_CHECK_CONTEXTJ |
                                 UIDNA_NONTRANSITIONAL_TO_ASCII | UIDNA_NONTRANSITIONAL_TO_UNICODE,
                             &status);
         ASSERT(U_SUCCESS(status));
     }
-    return mapping;
+    return kept.mapping;
 }
 
 /* The slow way, for what is not ASCII or is in Punycode already. */

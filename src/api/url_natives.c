@@ -5,10 +5,12 @@
 
 #include "api/pure.h"
 #include "api/url.h"
+#include "base/thread_end.h"
 #include "js/bind.h"
 
 /* Kept from call to call, so that a parse allocates nothing. */
 static _Thread_local struct {
+    struct thread_end end;
     struct url base;
     struct url url;
     struct buf href;
@@ -17,6 +19,13 @@ static _Thread_local struct {
 enum {
     HREF_KEPT_MAX = 16384, /* after a longer one the memory is given back */
 };
+
+static void release_scratch(void)
+{
+    url_fini(&scratch.base);
+    url_fini(&scratch.url);
+    buf_fini(&scratch.href);
+}
 
 static JSValueRef finish_href(struct js_call *call, struct bytes input, JSValueRef same)
 {
@@ -27,11 +36,8 @@ static JSValueRef finish_href(struct js_call *call, struct bytes input, JSValueR
         value = same; /* the commonest case: it was serialised already */
     else
         value = js_string_from_utf8(call->realm, buf_bytes(&scratch.href));
-    if (scratch.href.len > HREF_KEPT_MAX) {
-        url_fini(&scratch.base);
-        url_fini(&scratch.url);
-        buf_fini(&scratch.href);
-    }
+    if (scratch.href.len > HREF_KEPT_MAX)
+        release_scratch();
     buf_clear(&scratch.href);
     return value;
 }
@@ -43,6 +49,7 @@ static JSValueRef url_parse_native(struct js_call *call)
     const struct url *base = NULL;
     JSValueRef value = call->realm->null;
 
+    thread_end_call(&scratch.end, release_scratch);
     if (js_arg_given(call, 1)) {
         int r;
 
@@ -108,6 +115,7 @@ static JSValueRef url_set_native(struct js_call *call)
         js_text_fini(&value);
         return NULL;
     }
+    thread_end_call(&scratch.end, release_scratch);
     r = url_parse(&scratch.url, js_text_bytes(&href), NULL);
     if (r == 0)
         url_set(&scratch.url, part, js_text_bytes(&value));
