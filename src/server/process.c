@@ -284,6 +284,15 @@ static bool read_assets(struct version *version)
     return r == 0;
 }
 
+/* Assets alone are served by a Worker all the same: one that does nothing. */
+static struct bytes script_of(const struct version *version)
+{
+    struct bytes script = buf_bytes(&version->bundle->script);
+    bool front = version->native != NULL && native_has_front(version->native);
+
+    return script.len == 0 && version->assets != NULL && !front ? BYTES(";") : script;
+}
+
 /* Takes project and bundle. */
 static struct version *version_create(struct process *process, struct project *project,
                                       struct bundle *bundle)
@@ -314,7 +323,7 @@ static struct version *version_create(struct process *process, struct project *p
         }
     }
     version->worker = (struct worker_bundle){
-        .script = buf_bytes(&bundle->script),
+        .script = script_of(version),
         .path = bundle->path,
         .source_map = buf_bytes(&bundle->map),
         .settings = bytes_of_string(project->settings),
