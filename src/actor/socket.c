@@ -247,6 +247,12 @@ void socket_arrive(struct socket *socket, struct frame frame)
         frame = socket_lost_frame();
         over = true;
     }
+    if (over && !socket->shard->alive) {
+        /* The collector's last round, after the last turn: nobody will be told. */
+        frame_fini(&frame);
+        socket_drop(socket);
+        return;
+    }
     socket->ended = over;
     push(socket, frame);
     if (!socket->in_memory && !listens(socket) &&
@@ -316,8 +322,10 @@ void sockets_run_arrivals(struct shard *shard)
 
 void sockets_drop_arrivals(struct shard *shard)
 {
-    while (list_pop_front(&shard->arrivals) != NULL)
-        ;
+    struct list *link;
+
+    while ((link = list_pop_front(&shard->arrivals)) != NULL)
+        socket_drop(container_of(link, struct waiting, link)->socket);
 }
 
 /* From a connection: at once if it is this frame's turn. */
