@@ -108,6 +108,8 @@ int js_engine_timeout(struct js_engine *engine, int *fd)
     g_main_context_release(engine->main_context);
 
     *fd = count > 0 ? fds[0].fd : -1; /* the context's own wake-up comes first */
+    if (engine->stop_asked || engine->stop_pending)
+        return 0;
     return js_graveyard_is_empty(&engine->graveyard) ? timeout_ms : 0;
 }
 

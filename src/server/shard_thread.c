@@ -34,6 +34,7 @@ struct shard_thread {
     struct js_engine *engine;
     uv_poll_t engine_poll; /* the machine's own wake-ups */
     bool engine_polled;
+    bool engine_called; /* its wake-up came */
     struct front *front;
     struct wires wires;
     struct worker *worker;   /* runs */
@@ -46,8 +47,10 @@ struct shard_thread {
     struct native_version *next_native;
     struct outgoings *outgoings; /* of classes in C */
     struct loop_hook turn;
-    struct timer timer; /* when the shard or the machine wants its turn */
-    struct timer late;  /* the end of a drain that takes too long */
+    struct loop_task again; /* a turn that this thread itself asked for… */
+    bool poked;             /* …and that has not come yet */
+    struct timer timer;     /* when the shard or the machine wants its turn */
+    struct timer late;      /* the end of a drain that takes too long */
     struct order *draining;
     bool front_drained;
     bool shard_draining;
@@ -59,13 +62,15 @@ struct native_version {
     struct list link;
 };
 
+static _Thread_local struct shard_thread *here;
+
 /* ---- turns ---- */
 
 static void on_engine(uv_poll_t *poll, int status, int events)
 {
-    (void)poll; /* turn() looks at the machine before every sleep */
     (void)status;
     (void)events;
+    container_of(poll, struct shard_thread, engine_poll)->engine_called = true;
 }
 
 /* Whichever comes first; -1 is never. */
@@ -89,16 +94,29 @@ static void engine_watch(struct shard_thread *thread, int fd)
 
 static void drain_check(struct shard_thread *thread);
 
+/* The machine's turn, if it has anything to do; returns ms until it has. */
+static int64_t engine_turn(struct shard_thread *thread)
+{
+    int fd = -1;
+    int timeout_ms = js_engine_timeout(thread->engine, &fd);
+
+    engine_watch(thread, fd);
+    if (timeout_ms != 0 && !thread->engine_called)
+        return timeout_ms;
+    thread->engine_called = false;
+    js_engine_poll(thread->engine);
+    return js_engine_timeout(thread->engine, &fd);
+}
+
 /* Before the loop sleeps: the shard's turn, then the machine's. */
 static void turn(struct loop_hook *hook)
 {
     struct shard_thread *thread = container_of(hook, struct shard_thread, turn);
-    int64_t wait_ms = shard_turn(thread->shard);
-    int fd = -1;
+    int64_t wait_ms;
 
-    js_engine_poll(thread->engine);
-    wait_ms = sooner(wait_ms, js_engine_timeout(thread->engine, &fd));
-    engine_watch(thread, fd);
+    thread->poked = false;
+    wait_ms = shard_turn(thread->shard);
+    wait_ms = sooner(wait_ms, engine_turn(thread));
     if (thread->draining != NULL)
         drain_check(thread);
     if (wait_ms < 0)
@@ -112,16 +130,30 @@ static void on_timer(struct timer *timer)
     (void)timer; /* the turn comes before the loop sleeps again */
 }
 
+static void on_again(struct loop_task *task)
+{
+    struct shard_thread *thread = container_of(task, struct shard_thread, again);
+
+    if (thread->poked)
+        turn(&thread->turn);
+}
+
 static void on_wake(void *ctx)
 {
     (void)ctx;
 }
 
+/* From the thread itself it takes no system call: the loop turns once more before it sleeps. */
 static void shard_wake(void *data)
 {
     struct shard_thread *thread = data;
 
-    wake_signal(thread->wake);
+    if (here != thread) {
+        wake_signal(thread->wake);
+        return;
+    }
+    thread->poked = true;
+    loop_defer(thread->loop, &thread->again);
 }
 
 /* ---- orders ---- */
@@ -368,6 +400,7 @@ static int set_up(struct shard_thread *thread)
     thread->timer.cb = on_timer;
     thread->late.cb = on_late;
     thread->turn.cb = turn;
+    thread->again.cb = on_again;
     loop_hook_add(thread->loop, &thread->turn);
     return 0;
 }
@@ -391,6 +424,8 @@ static void tear_down(struct shard_thread *thread)
     wires_fini(&thread->wires);
     shard_destroy(thread->shard);
     loop_hook_remove(&thread->turn);
+    here = NULL; /* nothing asks for a turn any more */
+    loop_task_cancel(&thread->again);
     timer_stop(&thread->timer);
     timer_stop(&thread->late);
     discard(thread);
@@ -413,6 +448,7 @@ static void *run(void *arg)
     uint64_t started_ns = uv_hrtime();
     char name[16];
 
+    here = thread;
     snprintf(name, sizeof name, "shard-%u", thread->options.index);
     pthread_setname_np(pthread_self(), name);
     thread->fault = set_up(thread);
