@@ -118,11 +118,8 @@ export class Assets {
   }
 
   #answer(request, status, headers, body) {
-    if (Array.isArray(body)) {
-      const length = String(body[1]);
-      return responseFromNative(status, "", `${headerBlock([...headers, ["content-length", length]])}`, body[0], request.url, null);
-    }
-    return responseFromNative(status, "", headerBlock(headers), body, request.url, null);
+    const [content, length] = Array.isArray(body) ? body : [body, undefined];
+    return responseFromNative(status, "", headerBlock(headers), content, request.url, null, undefined, length);
   }
 }
 

@@ -257,8 +257,8 @@ export function responseToNative(response, send) {
   return send(status, statusText, block, kind, data, webSocket, encodeBody, length);
 }
 
-/** The Response of an answer that C received. */
-export function responseFromNative(status, statusText, block, body, url, webSocket, cf) {
+/** The Response of an answer that C received; `length` of its body, if it streams and that is known. */
+export function responseFromNative(status, statusText, block, body, url, webSocket, cf, length) {
   const inner = makeInner();
   inner.status = status;
   inner.statusText = statusText;
@@ -269,5 +269,6 @@ export function responseFromNative(status, statusText, block, body, url, webSock
   if (webSocket !== null && webSocket !== undefined)
     inner.webSocket = webSockets.isWebSocket(webSocket) ? webSocket : webSockets.wrap(webSocket);
   if (body !== null && body !== undefined) setNativeBody(inner, body);
+  if (length !== undefined) inner.length = length;
   return new Response(INTERNAL, inner);
 }
