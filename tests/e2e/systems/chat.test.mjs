@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { connect } from "../support/sockets.mjs";
 import { IDLE_MS, sleep, until } from "../support/target.mjs";
 import { launch, noBrowser, open } from "./browser.mjs";
-import { Server, survives } from "./support.mjs";
+import { KILLS_MS_MAX, Server, survives } from "./support.mjs";
 
 const PASSWORD = "correct horse";
 const KEY = /^m:\d{20}:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -283,7 +283,7 @@ test("who was cut off with the server is said goodbye by the alarm", { timeout: 
     back.cut();
 });
 
-test("kill -9: every message that was heard is there, in order and once", { timeout: 180_000 }, async () => {
+test("kill -9: every message that was heard is there, in order and once", { timeout: KILLS_MS_MAX }, async () => {
     const heard = [];
     const names = ["Ada", "Grace", "Mallory"];
     for (const name of names) await cookieOf(name);

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 
 import { connect } from "../support/sockets.mjs";
 import { IDLE_MS, onlyInMemory, sleep, until } from "../support/target.mjs";
-import { Server, survives } from "./support.mjs";
+import { KILLS_MS_MAX, Server, survives } from "./support.mjs";
 
 const NAIVE = path.join(path.dirname(fileURLToPath(import.meta.url)), "naive-counter");
 const PURGE_MS = 1500;
@@ -161,7 +161,7 @@ test("other paths and methods are refused", async () => {
     assert.equal((await good.call("DELETE", where("a"))).status, 405);
 });
 
-test("kill -9: no acknowledged message is uncounted", { timeout: 120_000 }, async () => {
+test("kill -9: no acknowledged message is uncounted", { timeout: KILLS_MS_MAX }, async () => {
     const patient = await Server.start("counter-room");
     let acknowledged = 0;
     let sent = 0;

@@ -11,7 +11,7 @@ import { build } from "esbuild";
 import { connect } from "../support/sockets.mjs";
 import { IDLE_MS, sleep, until } from "../support/target.mjs";
 import { launch, noBrowser, open } from "./browser.mjs";
-import { Server, survives, systemProject } from "./support.mjs";
+import { KILLS_MS_MAX, Server, survives, systemProject } from "./support.mjs";
 
 const SAVE_MS = 800;
 
@@ -279,7 +279,7 @@ test("players outlive the sleep of the object, and numbers go on", { timeout: 60
     grace.cut();
 });
 
-test("kill -9: no acknowledged change is lost, no number comes twice", { timeout: 240_000 }, async () => {
+test("kill -9: no acknowledged change is lost, no number comes twice", { timeout: KILLS_MS_MAX }, async () => {
     const { id } = await create();
     const players = [randomUUID(), randomUUID()];
     const steps = new Map();

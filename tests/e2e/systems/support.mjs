@@ -18,6 +18,9 @@ const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../.
 /* How often the plug is pulled in each suite. */
 export const KILLS = Number(process.env.SYSTEM_KILLS ?? 12);
 
+/* How long that may take, on a machine that has other things to do. */
+export const KILLS_MS_MAX = 120_000 + Math.max(KILLS, 24) * 4000;
+
 const VARIANT = process.env.DORMOUSE_SYSTEM;
 
 export function systemProject(name) {

@@ -57,7 +57,7 @@ export class CountInMemory extends NaiveRoom {
 
 /* 2. The clean-up is a timer of the process. */
 export class PurgeByTimeout extends NaiveRoom {
-    timer: ReturnType<typeof setTimeout> | undefined;
+    timer: ReturnType<typeof setTimeout> | null = null;
 
     async count(): Promise<number> {
         const count = await super.count();
