@@ -33,11 +33,19 @@ SANITIZERS = {
     "build-tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
     "build-fuzz": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfuzz=true"],
 }
+
+
+def support_file(name):
+    return os.path.join(ROOT, "tests", "support", name)
+
+
 ENVIRONMENT = {
     # The engine scans the stack for references; frames must be where they seem to be.
-    "ASAN_OPTIONS": "detect_stack_use_after_return=0",
+    # Short stacks of allocations: tests/support/lsan.supp says why.
+    "ASAN_OPTIONS": "detect_stack_use_after_return=0:malloc_context_size=3",
+    "LSAN_OPTIONS": "print_suppressions=0:suppressions=" + support_file("lsan.supp"),
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    "TSAN_OPTIONS": "halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:suppressions=" + support_file("tsan.supp"),
 }
 
 
@@ -203,8 +211,8 @@ def node_result(text):
     return Result(int(counts["pass"]), failed, names)
 
 
-def node_tests(*patterns, environment=None, folder=None):
-    """A suite of files for Node's own test runner."""
+def node_tests(*patterns, environment=None, folder=None, parallel=None):
+    """A suite of files for Node's own test runner, which chooses how many run at a time."""
 
     def run(suite):
         if folder:
@@ -212,9 +220,10 @@ def node_tests(*patterns, environment=None, folder=None):
             if broken:
                 return broken
         start = suite.log.tell()
-        status = suite.command(
-            ["node", "--test", "--test-reporter=tap"] + tracked(*patterns), environment
-        )
+        options = ["--test", "--test-reporter=tap"]
+        if parallel:
+            options.append("--test-concurrency=%d" % parallel)
+        status = suite.command(["node"] + options + tracked(*patterns), environment)
         with open(suite.log_path(), encoding="utf-8", errors="replace") as log:
             log.seek(start)
             result = node_result(log.read())
@@ -295,22 +304,37 @@ def check_format(suite):
     return Result(0, 1, [path + ": not as clang-format has it (make format)" for path in wrong])
 
 
-def asan(suite):
-    result = meson_suites("build-asan", ["unit", "fuzz"])(suite)
-    if tracked(*E2E):
-        binary = os.path.join(ROOT, "build-asan", "dormouse")
-        e2e = node_tests(*E2E, environment={"DORMOUSE_BIN": binary})(suite)
-        e2e.notes = ["e2e: " + note for note in e2e.notes]
-        result.add(e2e)
-    return result
+def sanitized(folder, kinds, files, flags=""):
+    """The tests that meson knows, then the program itself; both built in `folder`."""
+
+    def run(suite):
+        result = meson_suites(folder, kinds)(suite)
+        environment = {
+            "DORMOUSE_BIN": os.path.join(ROOT, folder, "dormouse"),
+            "DORMOUSE_FLAGS": flags,
+            "DORMOUSE_SLOWNESS": "4",
+        }
+        if tracked(*files):
+            e2e = node_tests(*files, environment=environment, parallel=2)(suite)
+            e2e.notes = ["e2e: " + note for note in e2e.notes]
+            result.add(e2e)
+        return result
+
+    return run
 
 
 E2E = ("tests/e2e/**/*.test.mjs",)
+# All but the larger systems (tests/e2e/systems), which use nothing more and take their time.
+PLATFORM = ("tests/e2e/*.test.mjs",)
 # What depends on where objects live and how long: run again with other flags.
 STATEFUL = tuple(f"tests/e2e/{name}.test.mjs" for name in ("alarms", "chat", "ids", "objects", "storage", "websockets"))
 CRASH = ("tests/crash/**/*.test.mjs",)
 CRASH_PROGRAMS = ("tests/crash/*.tap.py",)
 EXAMPLES = ("examples/*/test/**/*.test.mjs",)
+
+
+run_asan = sanitized("build-asan", ["unit", "fuzz"], PLATFORM)
+run_tsan = sanitized("build-tsan", ["unit"], PLATFORM, flags="--shards 2")
 
 
 def suites():
@@ -327,8 +351,8 @@ def suites():
         Suite("examples", 300, node_tests(*EXAMPLES)),
         Suite("crash", 600, run_crash),
         Suite("fuzz", 900, run_fuzzers),
-        Suite("asan", 2400, asan),
-        Suite("tsan", 1800, meson_suites("build-tsan", ["unit"]), is_default=False),
+        Suite("asan", 2400, run_asan),
+        Suite("tsan", 3600, run_tsan, is_default=False),
     ]
     if shutil.which("clang-format"):
         found.insert(0, Suite("format", 120, check_format))

@@ -7,6 +7,8 @@
  *     dormouse   the default: DORMOUSE_BIN or build/dormouse, with DORMOUSE_FLAGS added (for example "--evict=always --shards 4")
  *     workerd    Cloudflare's open-source runtime from npm, the reference: what a test expects was first seen there
  *
+ * DORMOUSE_SLOWNESS=4 waits four times as long before it gives up, for builds with a sanitizer.
+ *
  * A test that only one of the two can pass says so with { skip: onlyDormouse("why") }.
  */
 
@@ -21,8 +23,17 @@ import { fileURLToPath } from "node:url";
 const E2E = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const ROOT = path.resolve(E2E, "../..");
 const BIN = path.join(ROOT, "node_modules/.bin");
-const READY_MS_MAX = 20_000;
-const STOP_MS_MAX = 20_000;
+/* Programs under a sanitizer take several times as long: every wait that has an end is that much longer. */
+const SLOWNESS = Number(process.env.DORMOUSE_SLOWNESS ?? 1);
+const READY_MS_MAX = 20_000 * SLOWNESS;
+const STOP_MS_MAX = 20_000 * SLOWNESS;
+/* What such a program needs to know of the libraries (see the files); others do not look at it. */
+const SANITIZERS = {
+    ASAN_OPTIONS: "detect_stack_use_after_return=0:malloc_context_size=3",
+    LSAN_OPTIONS: `print_suppressions=0:suppressions=${path.join(ROOT, "tests/support/lsan.supp")}`,
+    TSAN_OPTIONS: `suppressions=${path.join(ROOT, "tests/support/tsan.supp")}`,
+    UBSAN_OPTIONS: "print_stacktrace=1:halt_on_error=1",
+};
 
 export const TARGET = process.env.DORMOUSE_TARGET ?? "dormouse";
 export const DORMOUSE = process.env.DORMOUSE_BIN ?? path.join(ROOT, "build/dormouse");
@@ -109,7 +120,7 @@ export class Target {
         this.process = spawn(program, rest, {
             cwd,
             stdio: ["ignore", "pipe", "pipe", "pipe"],
-            env: { ...process.env, ...options.env, PATH: `${BIN}:${process.env.PATH}`, WORKERD_ESBUILD: path.join(BIN, "esbuild") },
+            env: { ...SANITIZERS, ...process.env, ...options.env, PATH: `${BIN}:${process.env.PATH}`, WORKERD_ESBUILD: path.join(BIN, "esbuild") },
         });
         this.process.stdout.setEncoding("utf8").on("data", (text) => (this.stdout += text));
         this.process.stderr.setEncoding("utf8").on("data", (text) => (this.stderr += text));
@@ -215,7 +226,7 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /* Wait until a condition holds, which may be asynchronous; its value is returned. */
 export async function until(condition, { ms = 5000, every = 15, what = "a condition" } = {}) {
-    const end = Date.now() + ms;
+    const end = Date.now() + ms * SLOWNESS;
     for (;;) {
         const value = await condition();
         if (value) return value;
