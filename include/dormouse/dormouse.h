@@ -11,7 +11,7 @@
  *
  * Threads. An object lives on one thread and all calls about it come on that thread, one at a time.
  * Different objects of a class may run at the same time: a static variable of the library is shared
- * by all of them and needs a lock. No function of the table may be called from a thread of your own.
+ * by all of them and needs a lock. No function of the table may be called from another thread.
  *
  * Turns. A handler or a callback is one turn: what it writes is one transaction, committed when it
  * returns, and nothing it says (answers, messages, calls, requests) leaves before that is durable.
@@ -92,7 +92,7 @@ enum dm_type {
     DM_OBJECT,
 };
 
-/* What travels in calls, and what KV and attachments hold: the part of JavaScript's values that JSON
+/* What travels in calls, and what KV and attachments hold: of JavaScript's values those that JSON
  * has, with bytes and dates. Plain data that you build where you like; read trees are borrowed.
  * Nested at most 64 deep. Others (Map, BigInt, cycles …) cannot be read: DM_ERROR says which. */
 struct dm_value;
@@ -220,7 +220,7 @@ struct dm_class {
      * `request` and what it points to live until the event is answered. */
     int (*fetch)(void *instance, struct dm_object *object, struct dm_event *event,
                  const struct dm_request *request);
-    /* A method was called, from JavaScript as stub.method(…arguments). Answer with answer(), now or,
+    /* A method was called: in JavaScript stub.method(…arguments). Answer with answer(), now or,
      * after DM_LATER, later. `arguments` live until then. Return unknown_method() if it is none. */
     int (*call)(void *instance, struct dm_object *object, struct dm_event *event,
                 const char *method, const struct dm_value *arguments, size_t count);
@@ -300,7 +300,7 @@ struct dm_api {
     int (*done)(struct dm_event *event);                                 /* an alarm */
     int (*fail)(struct dm_event *event, const char *message);
     int (*unknown_method)(struct dm_event *event);
-    /* Sends the request on as it came, body and upgrade included, and its answer back. `as` NULL, or
+    /* Sends the request on as it came, with body and upgrade, and its answer back. `as` NULL, or
      * what to replace: url and headers that are not NULL. The event is gone. */
     int (*forward)(struct dm_event *event, struct dm_ns *ns, const struct dm_id *id,
                    const char *name, const struct dm_request *as);
@@ -361,11 +361,12 @@ struct dm_api {
      * afterwards sockets() finds it again. options and socket may be NULL. */
     int (*accept)(struct dm_event *event, const struct dm_accept *options,
                   struct dm_socket **socket);
+    /* DM_ERROR, without words: it is closed. */
     int (*send)(struct dm_socket *socket, struct dm_bytes data, bool text);
     /* To all, or all with `tag`, but `except` (may be NULL): one copy, one frame. How many. */
     int (*broadcast)(struct dm_object *object, const char *tag, struct dm_socket *except,
                      struct dm_bytes data, bool text);
-    /* Code 0 is none; reason at most 123 bytes, may be NULL. */
+    /* Code 0 is none; reason at most 123 bytes, may be NULL. DM_ERROR, without words: neither. */
     int (*close)(struct dm_socket *socket, uint16_t code, const char *reason);
     /* tag NULL: all, newest first. Do not accept or close inside; send is fine. */
     int (*sockets)(struct dm_object *object, const char *tag, dm_socket_fn *each, void *data);
@@ -379,11 +380,11 @@ struct dm_api {
     /* A pointer of yours, NULL after hibernation. */
     void *(*socket_data)(struct dm_socket *socket);
     void (*set_socket_data)(struct dm_socket *socket, void *data);
-    /* A text message that is just `request` is answered without waking the object. NULL: no more. */
+    /* A text message that is just `request` is answered without waking the object. NULL: stop. */
     int (*set_auto_response)(struct dm_object *object, const char *request, const char *response);
     int64_t (*auto_response_ms)(struct dm_socket *socket); /* the last one; 0: never */
 
-    /* Gates. block() runs `body` in a critical section: until section_end() nothing else of the object
+    /* Gates. block() runs `body` in a critical section: until section_end() nothing of the object
      * runs but what was started in it. An error, or 30 s without an end, resets the object. */
     int (*block)(struct dm_object *object, dm_section_fn *body, void *data);
     int (*section_end)(struct dm_section *section, const char *error);
@@ -394,8 +395,7 @@ struct dm_api {
     struct dm_timer *(*timer)(struct dm_object *object, int64_t after_ms, dm_fn *fire, void *data);
     void (*timer_cancel)(struct dm_timer *timer);
 
-    /* Namespaces and ids. By class name or by the name of the binding. Handles live as long as the
-     * process. */
+    /* Namespaces and ids. By the name of the class. Handles live as long as the process. */
     int (*ns)(struct dm_object *object, const char *name, struct dm_ns **ns);
     void (*id_from_name)(struct dm_ns *ns, const char *name, struct dm_id *id);
     /* 64 hex digits; DM_ERROR: they are not an id of this namespace. */

@@ -3,8 +3,8 @@
 /*
  * Host
  *
- * What a handle of dormouse.h stands for: struct dm_object is an instance of a C class, as seen from
- * below, or a front, which has no object. For the files of native/ only. Own thread.
+ * What a handle of dormouse.h stands for: struct dm_object is an instance of a C class, as seen
+ * from below, or a front, which has no object. For the files of native/ only. Own thread.
  */
 
 #include <stdbool.h>
@@ -73,27 +73,6 @@ int host_error(struct dm_object *host, const char *format, ...)
 /* The failure that the words of the last error make. */
 struct failure *host_failure(struct dm_object *host, unsigned flags);
 
-/* ---- what goes on in a later turn (later.c) ---- */
-
-struct later {
-    /* In a turn, unbound already; host_leave() comes after it. May bind itself again. */
-    void (*run)(struct later *later, struct dm_object *host);
-    /* Instead: the host goes, or has gone. May come after host_destroy() for a front. */
-    void (*drop)(struct later *later);
-    struct dm_object *host; /* NULL while unbound */
-    struct task task;       /* private, as all below */
-    struct message message;
-    struct list link;
-    bool ready;
-    bool queued;
-    bool cancelled;
-};
-
-void later_bind(struct later *later, struct dm_object *host, enum hold_reason reason);
-void later_ready(struct later *later);
-/* True: neither run() nor drop() will come. False: drop() will, from the loop. */
-bool later_unbind(struct later *later);
-
 /* ---- events (class.c, front.c) ---- */
 
 struct dm_event {
@@ -127,25 +106,6 @@ struct fetch_request **event_request(struct dm_event *event);
 /* front.c: hand `result` to whoever sent the request. */
 void front_answer(struct dm_event *event);
 
-/* ---- bodies and headers (body.c) ---- */
-
-/* Takes what `source` holds; NULL if it holds nothing. One reference. */
-struct dm_body *body_open(struct dm_object *host, struct fetch_body *source);
-/* What it holds goes back; nobody may be reading. */
-void body_give_back(struct dm_body *body, struct fetch_body *source);
-void body_unref(struct dm_body *body); /* NULL is allowed */
-struct dm_bytes body_whole(const struct dm_body *body);
-
-struct blob *headers_of(const struct dm_header *headers, size_t count);
-/* Borrowed from `block`; the array is in `arena`. */
-const struct dm_header *headers_show(struct blob *block, struct arena *arena, size_t *count);
-
-struct fetch_response;
-/* What `response` describes; NULL with words in why(). */
-struct fetch_response *response_make(struct dm_object *host, const struct dm_response *response);
-/* Takes the pipe's reading end for an answer; false: taken before. */
-bool stream_take(struct dm_stream *stream, struct fetch_body *body);
-
 /* ---- values that stay a little while ---- */
 
 /* storage.c */
@@ -165,4 +125,6 @@ void front_end(struct native_shard *home);
 extern const struct dm_api native_api;
 
 /* Everything in it, by the file that has it. */
+#include "native/body.h"
+#include "native/later.h"
 #include "native/table.h"

@@ -3,9 +3,9 @@
 /*
  * Table
  *
- * What struct dm_api points to, by the names of its members; what they promise stands in dormouse.h.
- * fetch() is native_fetch_out(): native_fetch() is what the server calls. For the files of native/
- * only.
+ * What struct dm_api points to, by the names of its members; what they promise stands in
+ * dormouse.h. fetch() is native_fetch_out(): native_fetch() is what the server calls. For the files
+ * of native/ only.
  */
 
 #include "dormouse/dormouse.h"

@@ -3,8 +3,9 @@
  * trusts nothing: every length is held against what is left, and a list is never made longer than
  * the bytes that could fill it.
  *
- * Objects are numbered in the order of their tags; `^ i` is one met before. Here it becomes a copy of
- * the value struct, which shares what it points to. One that is still being read would be a cycle.
+ * Objects are numbered in the order of their tags; `^ i` is one met before. Here it becomes a copy
+ * of the value struct, which shares what it points to. One that is still being read would be a
+ * cycle.
  */
 
 #include "native/value.h"

@@ -3,8 +3,8 @@
 /*
  * Value
  *
- * Between struct dm_value and the bytes that js/serialize_format.js describes (V8's ValueSerializer,
- * version 15): the part of it that dormouse.h has a type for.
+ * Between struct dm_value and the bytes that js/serialize_format.js describes (the format of V8's
+ * ValueSerializer, version 15): the part of it that dormouse.h has a type for.
  */
 
 #include <stdbool.h>
