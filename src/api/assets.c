@@ -143,8 +143,8 @@ static char *link_target(const struct walk *walk, const char *path)
 
     if (real != NULL && strncmp(real, walk->root, len) == 0 && real[len] == '/') {
         size_t below = strlen(real + len + 1);
-        bool above_itself =
-            strncmp(path, real + len + 1, below) == 0 && (path[below] == '/' || path[below] == '\0');
+        bool above_itself = strncmp(path, real + len + 1, below) == 0 &&
+                            (path[below] == '/' || path[below] == '\0');
 
         if (!above_itself)
             target = mem_strdup(real + len + 1);

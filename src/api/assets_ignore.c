@@ -22,8 +22,8 @@ static const char *match_class(const char *pattern, const char *end, char c)
             high = pattern[1];
             pattern += 2;
         }
-        found = found || ((unsigned char)low <= (unsigned char)c &&
-                          (unsigned char)c <= (unsigned char)high);
+        found = found ||
+                ((unsigned char)low <= (unsigned char)c && (unsigned char)c <= (unsigned char)high);
     }
     return pattern < end && found != negated && c != '/' ? pattern + 1 : NULL;
 }
@@ -34,7 +34,8 @@ static bool matches(const char *pattern, const char *end, const char *path)
     while (pattern < end) {
         if (pattern[0] == '*' && pattern + 1 < end && pattern[1] == '*') {
             const char *rest = pattern + 2;
-            bool folders = rest < end && *rest == '/'; /* "**" and its slash may stand for nothing */
+            bool folders =
+                rest < end && *rest == '/'; /* "**" and its slash may stand for nothing */
 
             if (folders && matches(rest + 1, end, path))
                 return true;
