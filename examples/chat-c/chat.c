@@ -1,8 +1,8 @@
 /*
  * A chat room in C
  *
- * One object per room. A message is stored before anybody sees it: what a turn says leaves when what
- * it wrote is on disk. Rooms keep their last messages, tell newcomers, and sleep with their sockets
+ * One object per room. A message is stored before anybody sees it: what a turn says leaves when
+ * what it wrote is on disk. Rooms keep their last messages, tell newcomers, and sleep with their sockets
  * open.
  *
  *     GET /rooms/<room>/ws?name=<name>   a WebSocket
