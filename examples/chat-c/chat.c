@@ -2,8 +2,8 @@
  * A chat room in C
  *
  * One object per room. A message is stored before anybody sees it: what a turn says leaves when
- * what it wrote is on disk. Rooms keep their last messages, tell newcomers, and sleep with their sockets
- * open.
+ * what it wrote is on disk. Rooms keep their last messages, tell newcomers, and sleep with their
+ * sockets open.
  *
  *     GET /rooms/<room>/ws?name=<name>   a WebSocket
  *     GET /rooms/<room>/messages         the last messages, as JSON

@@ -36,8 +36,8 @@ int fleet_wait(struct fleet *fleet);
  * whose bundle has the same settings. */
 void fleet_prepare(struct fleet *fleet, const char *settings);
 
-/* A Worker of `bundle`, and the classes of `native` (NULL: none) in C, on every shard; then, if that
- * worked on all, in place of the old one. An outcome > 0 with words in `why` if the code is not
+/* A Worker of `bundle`, and the classes of `native` (NULL: none) in C, on every shard; then, if
+ * that worked on all, in place of the old one. An outcome > 0 with words in `why` if the code is not
  * good; the old one goes on then. */
 int fleet_deploy(struct fleet *fleet, const struct worker_bundle *bundle,
                  const struct native *native, struct err_text *why);
