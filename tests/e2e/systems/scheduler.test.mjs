@@ -32,7 +32,8 @@ test("one-shot jobs run once, at their time and not before", async () => {
         assert.deepEqual([status, json.state], [200, "waiting"]);
     }
     const found = await delivered("shots", 3);
-    assert.deepEqual(found.map(({ job }) => job), ["early", "middle", "late"]);
+    /* On a busy machine two may have become due before the alarm came. */
+    assert.deepEqual(found.map(({ job }) => job).sort(), ["early", "late", "middle"]);
     for (const { job, at, payload, copies } of found) {
         assert.ok(at >= begin + plans[job], `${job} was early`);
         assert.deepEqual([payload, copies], [{ name: job }, 1]);
