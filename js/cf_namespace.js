@@ -49,8 +49,10 @@ finishClass(DurableObjectId);
 export { makeId };
 
 /** The name an object is told: none when it is too long to be kept (§2.2.5). */
-function carriedName(id) {
-  return id.name !== undefined && natives.utf8_length(id.name) <= NAME_BYTES_MAX ? id.name : undefined;
+function carriedName({ name }) {
+  if (name === undefined) return undefined;
+  const short = name.length * 3 <= NAME_BYTES_MAX; // no UTF-16 unit takes more than three bytes
+  return short || natives.utf8_length(name) <= NAME_BYTES_MAX ? name : undefined;
 }
 
 class DurableObjectNamespace {
@@ -193,30 +195,30 @@ class StubMethods {
 }
 finishClass(StubMethods, "DurableObject");
 
+const fetchOf = (inner) =>
+  function fetch(...args) {
+    if (args.length === 0) return Promise.reject(new TypeError("Failed to execute 'fetch' on 'Fetcher': parameter 1 is not of type 'Request or string'."));
+    return stubFetch(inner, args);
+  };
+
+function connect() {
+  throw new Error("connect() to a Durable Object is not supported by Dormouse.");
+}
+
 function makeStub(index, id) {
   const inner = new DurableObjectStub(index, id);
   const target = Object.create(StubMethods.prototype);
   Object.defineProperty(target, "name", { value: id.name, enumerable: true, configurable: true });
   Object.defineProperty(target, "id", { value: id, enumerable: true, configurable: true });
-  const fetch = function fetch(...args) {
-    if (args.length === 0) return Promise.reject(new TypeError("Failed to execute 'fetch' on 'Fetcher': parameter 1 is not of type 'Request or string'."));
-    return stubFetch(inner, args);
-  };
-  const connect = function connect() {
-    throw new Error("connect() to a Durable Object is not supported by Dormouse.");
-  };
-  const members = new Map([
-    ["fetch", fetch],
-    ["connect", connect],
-  ]);
+  let fetch; // made when it is first asked for; most stubs live for one call
   return new Proxy(target, {
     get(object, property, receiver) {
+      if (property === "fetch") return (fetch ??= fetchOf(inner));
       if (typeof property === "symbol" || property in object) {
         if (property === Symbol.dispose) return () => {};
         return Reflect.get(object, property, receiver);
       }
-      const known = members.get(property);
-      if (known !== undefined) return known;
+      if (property === "connect") return connect;
       if (property === "then" || !compat.flags.rpc) return undefined;
       if (property === "dup") return () => makeStub(index, id);
       return callRemote(property, (path, args) => stubCall(inner, path, args));
