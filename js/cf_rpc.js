@@ -7,13 +7,22 @@
  */
 
 import { serialize } from "./serialize.js";
-import { RESERVED_METHODS, rpcMember } from "./cf_base.js";
+import { DOMException } from "./dom_exception.js";
+import { RESERVED_METHODS, RpcTarget, rpcMember } from "./cf_base.js";
 
 const SIZE_MAX = 32 * 1024 * 1024;
 const DEPTH_MAX = 64;
 
+/* Functions and RpcTargets would travel as stubs; here values are copied. */
+function refuseStubs(value) {
+  const what = typeof value === "function" ? `The function "${value.name}"` : value instanceof RpcTarget ? `The RpcTarget "${value.constructor.name}"` : undefined;
+  if (what !== undefined)
+    throw new DOMException(`${what} cannot be sent over RPC: Dormouse copies arguments and results, and does not make stubs of them.`, "DataCloneError");
+  return -1;
+}
+
 function pack(value) {
-  const bytes = serialize(value, "rpc");
+  const bytes = serialize(value, "rpc", refuseStubs);
   if (bytes.byteLength > SIZE_MAX)
     throw new TypeError(`Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: ${bytes.byteLength} bytes.`);
   return bytes;
