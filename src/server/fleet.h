@@ -32,13 +32,13 @@ int fleet_start(struct fleet **out, const struct fleet_options *options);
 /* Until all are ready. */
 int fleet_wait(struct fleet *fleet);
 
-/* Every shard gets ready for a Worker with these settings; returns at once. Before the first deploy,
- * whose bundle has the same settings. */
+/* Every shard gets ready for a Worker with these settings; returns at once. Before the first
+ * deploy, whose bundle has the same settings. */
 void fleet_prepare(struct fleet *fleet, const char *settings);
 
 /* A Worker of `bundle`, and the classes of `native` (NULL: none) in C, on every shard; then, if
- * that worked on all, in place of the old one. An outcome > 0 with words in `why` if the code is not
- * good; the old one goes on then. */
+ * that worked on all, in place of the old one. An outcome > 0 with words in `why` if the code is
+ * not good; the old one goes on then. */
 int fleet_deploy(struct fleet *fleet, const struct worker_bundle *bundle,
                  const struct native *native, struct err_text *why);
 
