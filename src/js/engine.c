@@ -26,6 +26,19 @@ struct js_engine *js_engine_here(void)
     return here;
 }
 
+/*
+ * A script that is to end looks whether it is. Otherwise the machine would break into optimised
+ * code from a signal, which can fail again and again (seen with 2.50: a loop that became hot before
+ * the watchdog came went on for ever), and needs a thread that sends it.
+ */
+static void init_machine(void)
+{
+    int known = jsc_options_set_boolean("usePollingTraps", 1);
+
+    ASSERT(known);
+    JSInitializeMainThread();
+}
+
 struct js_engine *js_engine_create(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -40,7 +53,7 @@ struct js_engine *js_engine_create(void)
         context_here = g_main_context_new();
     engine->main_context = context_here;
     g_main_context_push_thread_default(engine->main_context);
-    pthread_once(&once, JSInitializeMainThread);
+    pthread_once(&once, init_machine);
     engine->group = JSContextGroupCreate();
     js_graveyard_init(&engine->graveyard);
 

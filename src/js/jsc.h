@@ -15,6 +15,9 @@
 typedef struct OpaqueJSScript *JSScriptRef;
 typedef bool (*JSShouldTerminateCallback)(JSContextRef ctx, void *context);
 
+/* One of the machine's own options, before anything else of it is used. */
+int jsc_options_set_boolean(const char *option, int value);
+
 /* The API lock, counted. While it is held microtasks wait; giving it up runs them. */
 void JSLock(JSContextRef ctx);
 void JSUnlock(JSContextRef ctx);
