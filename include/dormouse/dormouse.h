@@ -43,11 +43,11 @@ extern "C" {
 #define DM_VERSION 1
 
 #if defined(__GNUC__)
-#define DM_EXPORT       __attribute__((visibility("default")))
-#define DM_FORMAT(a, b) __attribute__((format(printf, a, b)))
+#    define DM_EXPORT       __attribute__((visibility("default")))
+#    define DM_FORMAT(a, b) __attribute__((format(printf, a, b)))
 #else
-#define DM_EXPORT
-#define DM_FORMAT(a, b)
+#    define DM_EXPORT
+#    define DM_FORMAT(a, b)
 #endif
 
 struct dm_api;
@@ -110,11 +110,12 @@ struct dm_record {
 
 struct dm_value {
     enum dm_type type;
+
     union {
         bool boolean;
-        double number;          /* DM_NUMBER; DM_DATE: ms */
-        struct dm_bytes bytes;  /* DM_STRING, DM_BYTES; a string read has a NUL behind it */
-        struct dm_array array;  /* DM_ARRAY */
+        double number;           /* DM_NUMBER; DM_DATE: ms */
+        struct dm_bytes bytes;   /* DM_STRING, DM_BYTES; a string read has a NUL behind it */
+        struct dm_array array;   /* DM_ARRAY */
         struct dm_record record; /* DM_OBJECT, in order */
     };
 };
@@ -142,6 +143,7 @@ enum dm_sql_type {
 
 struct dm_sql_value {
     enum dm_sql_type type;
+
     union {
         int64_t integer;
         double real;
@@ -553,9 +555,9 @@ static inline struct dm_sql_value dm_text(struct dm_bytes text)
 
 #ifndef __cplusplus
 /* The values of a statement: dm->sql_exec(object, "…", DM_VALUES(dm_integer(1), dm_real(2))) */
-#define DM_VALUES(...)                                                                             \
-    (const struct dm_sql_value[]){__VA_ARGS__},                                                    \
-        sizeof((const struct dm_sql_value[]){__VA_ARGS__}) / sizeof(struct dm_sql_value)
+#    define DM_VALUES(...)                                                                         \
+        (const struct dm_sql_value[]){__VA_ARGS__},                                                \
+            sizeof((const struct dm_sql_value[]){__VA_ARGS__}) / sizeof(struct dm_sql_value)
 #endif
 
 #ifdef __cplusplus

@@ -4,7 +4,8 @@
 
 #include "api/assets.h"
 
-/* [a-z] or [!a-z] at `pattern`, which is behind the bracket. NULL: it does not match, or is open. */
+/* [a-z] or [!a-z] at `pattern`, which is behind the bracket. NULL: it does not match, or is
+ * open. */
 static const char *match_class(const char *pattern, const char *end, char c)
 {
     bool negated = pattern < end && (*pattern == '!' || *pattern == '^');

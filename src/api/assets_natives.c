@@ -175,8 +175,8 @@ static JSValueRef asset_unchanged(struct js_call *call)
     return js_boolean(call->realm, fd >= 0 && unchanged);
 }
 
-/* asset_body(index) -> Uint8Array or a box that reads the file, with its length in an array; null: it
- * is gone, or is another than it was */
+/* asset_body(index) -> Uint8Array or a box that reads the file, with its length in an array; null:
+ * it is gone, or is another than it was */
 static JSValueRef asset_body(struct js_call *call)
 {
     const struct asset *asset = asset_arg(call);

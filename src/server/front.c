@@ -28,8 +28,8 @@ struct front {
     struct wires *wires;
     struct worker *worker;
     struct native_shard *native; /* without a Worker */
-    size_t waiting; /* exchanges with .owed */
-    bool leaving;   /* front_destroy() was called */
+    size_t waiting;              /* exchanges with .owed */
+    bool leaving;                /* front_destroy() was called */
     void (*drained)(void *data);
     void *drained_data;
 };

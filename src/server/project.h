@@ -39,7 +39,7 @@ struct project {
     struct project_class *classes;
     size_t class_count;
     struct name_list libraries; /* of classes in C, as written, relative to dir */
-    struct name_list esbuild; /* arguments that the configuration asks for */
+    struct name_list esbuild;   /* arguments that the configuration asks for */
     bool no_bundle;
     char *build_command; /* "" if there is none */
     char *build_cwd;     /* relative to dir; "" is dir */

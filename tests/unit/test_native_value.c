@@ -39,8 +39,9 @@ static int reads(struct bytes bytes, struct trip *trip)
 
 TEST(numbers_come_back_as_they_went)
 {
-    static const double numbers[] = {0, -0.0, 1, -1, 63, 64, -65, 2147483647, -2147483648.0,
-                                     2147483648.0, 0.5, 1e300, -1e-300, INFINITY};
+    static const double numbers[] = {
+        0,   -0.0,  1,       -1,      63, 64, -65, 2147483647, -2147483648.0, 2147483648.0,
+        0.5, 1e300, -1e-300, INFINITY};
     struct trip trip;
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -56,8 +57,12 @@ TEST(numbers_come_back_as_they_went)
 
 TEST(strings_are_latin1_or_utf16_on_the_wire_and_utf8_here)
 {
-    static const char *const texts[] = {"", "plain", "sch\xc3\xb6n", "\xe6\x97\xa5\xe6\x9c\xac",
-                                        "\xf0\x9f\x90\xad mouse", "a\xe6\x97\xa5"};
+    static const char *const texts[] = {"",
+                                        "plain",
+                                        "sch\xc3\xb6n",
+                                        "\xe6\x97\xa5\xe6\x9c\xac",
+                                        "\xf0\x9f\x90\xad mouse",
+                                        "a\xe6\x97\xa5"};
     static const char tags[] = {'"', '"', '"', 'c', 'c', 'c'};
     struct trip trip;
 
