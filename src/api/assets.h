@@ -3,10 +3,11 @@
 /*
  * Static assets
  *
- * The files under a project's assets folder, as they were when the folder was read: at start and
- * at each reload. Only what is in this list is ever served, under the name it has here, so no path of a
- * request can lead anywhere else; symbolic links count as what they lead to, and not at all if that
- * is outside. Read once by the control thread, then shared by all shards and never changed.
+ * The files under a project's assets folder, as they were when the folder was read: at start
+ * and at each reload. Only what is in this list is ever served, under the name it has here, so
+ * no path of a request can lead anywhere else; symbolic links count as what they lead to, and
+ * not at all if that is outside. Read once by the control thread, then shared by all shards
+ * and never changed.
  *
  * Which file answers a request is js/cf_assets_route.js.
  */
