@@ -323,11 +323,12 @@ def sanitized(folder, kinds, files, flags=""):
     return run
 
 
-E2E = ("tests/e2e/**/*.test.mjs",)
+E2E = ("tests/e2e/*.test.mjs",)
+SYSTEMS = ("tests/e2e/systems/*.test.mjs",)
 # All but the larger systems (tests/e2e/systems), which use nothing more and take their time.
 PLATFORM = ("tests/e2e/*.test.mjs",)
 # What depends on where objects live and how long: run again with other flags.
-STATEFUL = tuple(f"tests/e2e/{name}.test.mjs" for name in ("alarms", "chat", "ids", "objects", "storage", "websockets"))
+STATEFUL = tuple(f"tests/e2e/{name}.test.mjs" for name in ("alarms", "ids", "objects", "storage", "websockets"))
 CRASH = ("tests/crash/**/*.test.mjs",)
 CRASH_PROGRAMS = ("tests/crash/*.tap.py",)
 EXAMPLES = ("examples/*/test/**/*.test.mjs",)
@@ -346,6 +347,7 @@ def suites():
         Suite("sim", 300, meson_suites("build", ["sim"])),
         Suite("js", 300, meson_suites("build", ["js"])),
         Suite("e2e", 900, node_tests(*E2E)),
+        Suite("systems", 600, node_tests(*SYSTEMS)),
         Suite("e2e-evict", 600, node_tests(*STATEFUL, environment={"DORMOUSE_FLAGS": "--evict=always --shards 1"})),
         Suite("e2e-shards", 600, node_tests(*STATEFUL, environment={"DORMOUSE_FLAGS": "--shards 4"})),
         Suite("examples", 300, node_tests(*EXAMPLES)),
@@ -362,6 +364,7 @@ def suites():
         "corpus": tracked("tests/fuzz/fuzz_*.c"),
         "fuzz": tracked("tests/fuzz/fuzz_*.c"),
         "e2e": tracked(*E2E),
+        "systems": tracked(*SYSTEMS),
         "e2e-evict": tracked(*E2E),
         "e2e-shards": tracked(*E2E),
         "examples": tracked(*EXAMPLES),
