@@ -16,6 +16,7 @@ const PAIRS_MAX = 128;
 const LEGACY_KEY_MAX = 2048;
 const LEGACY_VALUE_MAX = 131072;
 const LEGACY_VALUE_OVERHEAD = 34;
+const NO_RECOVERY = "This Durable Object's storage back-end does not implement point-in-time recovery.";
 const ALARM_MS_MAX = Date.UTC(2189, 11, 31, 23, 59, 59, 999);
 
 const KV_DISABLED =
@@ -407,14 +408,14 @@ export class DurableObjectStorage extends StorageOperations {
   }
 
   getCurrentBookmark() {
-    return settle(() => natives.bookmark_current(this._h));
+    return Promise.reject(new Error(NO_RECOVERY));
   }
 
-  getBookmarkForTime(timestamp) {
-    return Promise.reject(new Error("This Durable Object's storage back-end does not implement point-in-time recovery."));
+  getBookmarkForTime() {
+    return Promise.reject(new Error(NO_RECOVERY));
   }
 
-  onNextSessionRestoreBookmark(bookmark) {
-    return Promise.reject(new Error("This Durable Object's storage back-end does not implement point-in-time recovery."));
+  onNextSessionRestoreBookmark() {
+    return Promise.reject(new Error(NO_RECOVERY));
   }
 }
