@@ -377,10 +377,12 @@ static void watch_update(struct process *process, bool failed)
 static bool reload(struct process *process)
 {
     struct building building = {0};
-    struct project *project = load(process);
+    struct project *project;
     struct bundle *bundle;
     struct version *version;
 
+    watch_reading(process->watch);
+    project = load(process);
     if (project == NULL)
         return false;
     building_start(process, project, &building);
@@ -515,6 +517,10 @@ static int start(struct process *process)
     struct bundle *bundle = NULL;
     int r;
 
+    if (process->options->watch) {
+        process->watch = watch_create(process->loop, SETTLE_MS);
+        watch_reading(process->watch);
+    }
     opening_start(process, &opening);
     project = load(process);
     milestone(process, "configuration read");
@@ -542,21 +548,18 @@ static int start(struct process *process)
     milestone(process, "worker ready");
     if (process->stopping)
         return 0;
+    if (process->watch != NULL)
+        watch_update(process, false);
     return start_listening(process, project);
 }
 
 static void serve(struct process *process)
 {
-    if (process->options->watch) {
-        process->watch = watch_create(process->loop, SETTLE_MS);
-        watch_update(process, false);
-    }
     while (!process->stopping) {
         loop_turn(process->loop, true);
         if (process->watch != NULL && watch_take(process->watch))
             reload_and_say(process);
     }
-    watch_destroy(process->watch);
 }
 
 static void stop(struct process *process)
@@ -564,6 +567,7 @@ static void stop(struct process *process)
     struct namespace *ns;
     size_t at = 0;
 
+    watch_destroy(process->watch);
     fleet_stop(process->fleet);
     if (process->group != NULL)
         shard_group_destroy(process->group);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <uv.h>
 
 #include "base/list.h"
@@ -33,6 +34,7 @@ struct watch {
     struct map files;       /* absolute path → itself */
     struct name_list names; /* owner of the keys of `files` */
     struct timer timer;
+    struct timespec read_at; /* by the clock that stamps files */
     uint32_t settle_ms;
     bool eager;
     bool changed;
@@ -116,6 +118,22 @@ static void spot_add(struct watch *watch, const char *path, bool whole)
         log_debug("cannot watch %s", path);
 }
 
+static bool is_before(struct timespec a, struct timespec b)
+{
+    return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
+}
+
+/* What has changed since it was read, but before its folder was watched. A stamp in the future (of
+ * another machine's clock) says nothing. */
+static void check_stamp(struct watch *watch, const struct stat *info)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (!is_before(info->st_mtim, watch->read_at) && !is_before(now, info->st_mtim))
+        timer_start(&watch->timer, watch->loop, watch->settle_ms);
+}
+
 /* Let go of those that nobody wants any more. The others stay as they are: what they have noticed
  * and not yet told is not lost. */
 static void spots_sweep(struct watch *watch)
@@ -149,7 +167,10 @@ static void folders_add(struct watch *watch, const char *top)
             if (entry->d_name[0] == '.' || strcmp(entry->d_name, "node_modules") == 0)
                 continue;
             name_list_add_format(&queue, "%s/%s", queue.names[i], entry->d_name);
-            if (stat(queue.names[queue.count - 1], &info) < 0 || !S_ISDIR(info.st_mode))
+            bool there = stat(queue.names[queue.count - 1], &info) == 0;
+            if (there)
+                check_stamp(watch, &info);
+            if (!there || !S_ISDIR(info.st_mode))
                 mem_free(queue.names[--queue.count]);
         }
         closedir(dir);
@@ -186,6 +207,11 @@ void watch_destroy(struct watch *watch)
     mem_free(watch);
 }
 
+void watch_reading(struct watch *watch)
+{
+    clock_gettime(CLOCK_REALTIME_COARSE, &watch->read_at);
+}
+
 void watch_set(struct watch *watch, const struct name_list *files, const struct name_list *folders)
 {
     files_clear(watch);
@@ -194,10 +220,14 @@ void watch_set(struct watch *watch, const struct name_list *files, const struct 
     for (size_t i = 0; i < watch->names.count; i++) {
         char *name = watch->names.names[i];
         char *slash = strrchr(name, '/');
+        struct stat info;
+
         map_put(&watch->files, bytes_of_string(name), name);
         *slash = '\0';
         spot_add(watch, slash == name ? "/" : name, false);
         *slash = '/';
+        if (stat(name, &info) == 0)
+            check_stamp(watch, &info);
     }
     for (size_t i = 0; i < folders->count; i++)
         folders_add(watch, folders->names[i]);

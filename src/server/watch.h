@@ -22,6 +22,10 @@ struct watch *watch_create(struct loop *loop, uint32_t settle_ms);
 /* Closes; the loop frees the memory. NULL is allowed. */
 void watch_destroy(struct watch *watch);
 
+/* The sources are about to be read: one that changes after this counts, noticed or not, as soon as
+ * watch_set() names it. */
+void watch_reading(struct watch *watch);
+
 /* From now on these files count (absolute paths, there or not), and everything below `folders`. */
 void watch_set(struct watch *watch, const struct name_list *files, const struct name_list *folders);
 
