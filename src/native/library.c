@@ -99,27 +99,41 @@ int native_register_front(struct dm_library *library, const struct dm_front *fro
     return 0;
 }
 
-int native_add(struct native *native, native_init_fn *init, struct err_text *why)
+int native_add(struct native *native, const struct native_program *program, struct err_text *why)
 {
     struct dm_library library = {native, why};
+    int r = 0;
 
-    err_text_set(why, "dm_library_init() refused this version of Dormouse (%u)", DM_VERSION);
-    return init(&native_api, DM_VERSION, &library) < 0 ? NATIVE_LOAD_REFUSED : 0;
+    for (size_t i = 0; i < program->class_count && r == 0; i++)
+        r = native_register_class(&library, program->classes[i]);
+    if (r == 0 && program->front != NULL)
+        r = native_register_front(&library, program->front);
+    return r < 0 ? NATIVE_LOAD_REFUSED : 0;
 }
+
+const struct dm_api *native_table(void)
+{
+    return &native_api;
+}
+
+/* dm_library_init() */
+typedef int init_fn(const struct dm_api *api, uint32_t version, struct dm_library *library);
 
 int native_load(struct native *native, const char *path, struct err_text *why)
 {
     struct err_text refused;
+    struct dm_library library = {native, &refused};
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     void *symbol = handle != NULL ? dlsym(handle, "dm_library_init") : NULL;
-    native_init_fn *init;
+    init_fn *init;
 
     if (symbol == NULL) {
         err_text_set(why, "the class library cannot be loaded: %s", dlerror());
         return NATIVE_LOAD_REFUSED;
     }
     memcpy(&init, &symbol, sizeof init);
-    if (native_add(native, init, &refused) == 0)
+    err_text_set(&refused, "dm_library_init() refused this version of Dormouse (%u)", DM_VERSION);
+    if (init(&native_api, DM_VERSION, &library) >= 0)
         return 0;
     err_text_set(why, "%s: %s", path, refused.text);
     return NATIVE_LOAD_REFUSED;

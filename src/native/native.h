@@ -13,7 +13,8 @@
 
 struct class;
 struct dm_api;
-struct dm_library;
+struct dm_class;
+struct dm_front;
 struct err_text;
 struct event_result;
 struct fetch_request;
@@ -33,11 +34,19 @@ struct native *native_create(void);
 /* After every native_shard of it. Libraries stay loaded: other versions may use them. */
 void native_destroy(struct native *native); /* NULL is allowed */
 
-/* A function as dm_library_init(), of a library or of the embedding program. */
-typedef int native_init_fn(const struct dm_api *api, unsigned version, struct dm_library *library);
-
 int native_load(struct native *native, const char *path, struct err_text *why);
-int native_add(struct native *native, native_init_fn *init, struct err_text *why);
+
+/* What a program brings instead of a library. */
+struct native_program {
+    const struct dm_class *const *classes;
+    size_t class_count;
+    const struct dm_front *front; /* NULL: none */
+};
+
+int native_add(struct native *native, const struct native_program *program, struct err_text *why);
+
+/* What classes call. */
+const struct dm_api *native_table(void);
 
 bool native_has_class(const struct native *native, const char *name);
 bool native_has_front(const struct native *native);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,10 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "dormouse/dormouse.h"
 #include "native/native.h"
 #include "net/loop.h"
+#include "net/wake.h"
 #include "os/os.h"
 #include "server/bundle.h"
 #include "server/file.h"
@@ -55,8 +58,10 @@ struct version {
 struct process {
     const struct process_options *options;
     struct loop *loop;
+    struct wake *wake; /* for process_stop() */
+    int64_t grace_ms;
     uv_signal_t signals[2];
-    bool stopping;        /* a signal was seen… */
+    bool stopping;        /* a signal was seen, or the program said so… */
     uint64_t stopping_ns; /* …and when */
     char *data_dir;
     char *build_dir;
@@ -70,6 +75,24 @@ struct process {
 };
 
 /* ---- small things ---- */
+
+/* Words for the user. */
+__attribute__((format(printf, 2, 3))) static void say(const struct process *process,
+                                                      const char *format, ...)
+{
+    const struct process_host *host = process->options->host_program;
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = mem_format_va(format, args);
+    va_end(args);
+    if (host != NULL)
+        host->say(host->data, text);
+    else
+        fputs(text, stderr);
+    mem_free(text);
+}
 
 static void milestone(const struct process *process, const char *what)
 {
@@ -102,6 +125,11 @@ static void on_signal(uv_signal_t *handle, int number)
     fprintf(stderr, "stopping\n");
 }
 
+static void on_wake(void *ctx)
+{
+    (void)ctx; /* serve() looks whenever the loop turned */
+}
+
 static void on_signal_closed(uv_handle_t *handle)
 {
     (void)handle;
@@ -111,6 +139,8 @@ static void signals_open(struct process *process)
 {
     static const int numbers[2] = {SIGTERM, SIGINT};
 
+    if (process->options->host_program != NULL)
+        return;
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < 2; i++) {
         uv_signal_init(&process->loop->uv, &process->signals[i]);
@@ -121,6 +151,8 @@ static void signals_open(struct process *process)
 
 static void signals_close(struct process *process)
 {
+    if (process->options->host_program != NULL)
+        return;
     for (size_t i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&process->signals[i], on_signal_closed);
 }
@@ -128,11 +160,10 @@ static void signals_close(struct process *process)
 /* Any shard's thread. Nothing that is said from now on could be true after a restart. */
 static void on_lost(void *data, int fault)
 {
-    (void)data;
-    fprintf(stderr,
-            "fatal: the journal could not be written (%s). Everything acknowledged is on disk; the "
-            "rest is gone. Check the disk and start again.\n",
-            err_describe(fault));
+    say(data,
+        "fatal: the journal could not be written (%s). Everything acknowledged is on disk; the "
+        "rest is gone. Check the disk and start again.\n",
+        err_describe(fault));
     _exit(2);
 }
 
@@ -149,13 +180,22 @@ static struct project *load(const struct process *process)
         .production = options->production,
     };
     struct project *project = NULL;
+    const struct process_host *host = options->host_program;
     struct buf complaints = {0};
-    int r = project_load(&project, &project_options, &complaints);
+    int r = 0;
 
+    if (options->path == NULL)
+        project = project_bare(host->name);
+    else
+        r = project_load(&project, &project_options, &complaints);
     if (complaints.len > 0)
-        fputs(buf_string(&complaints), stderr);
+        say(process, "%s", buf_string(&complaints));
     buf_fini(&complaints);
-    return r == 0 ? project : NULL;
+    if (r != 0)
+        return NULL;
+    for (size_t i = 0; host != NULL && i < host->program->class_count; i++)
+        project_add_native(project, host->program->classes[i]->name);
+    return project;
 }
 
 struct building {
@@ -227,13 +267,18 @@ static int namespace_for(struct process *process, const struct project_class *cl
 }
 
 /* The project's class libraries, and whether they hold what it says of them. */
-static bool load_libraries(struct version *version)
+static bool load_libraries(const struct process *process, struct version *version)
 {
+    const struct process_host *host = process->options->host_program;
     const struct project *project = version->project;
     struct err_text why = {0};
 
-    if (project->libraries.count > 0)
+    if (project->libraries.count > 0 || host != NULL)
         version->native = native_create();
+    if (host != NULL && native_add(version->native, host->program, &why) != 0) {
+        say(process, "error: %s\n", why.text);
+        return false;
+    }
     for (size_t i = 0; i < project->libraries.count; i++) {
         const char *name = project->libraries.names[i];
         char *path = name[0] == '/' ? mem_strdup(name) : mem_format("%s/%s", project->dir, name);
@@ -241,7 +286,7 @@ static bool load_libraries(struct version *version)
 
         mem_free(path);
         if (r != 0) {
-            fprintf(stderr, "error: %s\n", why.text);
+            say(process, "error: %s\n", why.text);
             return false;
         }
     }
@@ -250,12 +295,14 @@ static bool load_libraries(struct version *version)
 
         if (!class->native || native_has_class(version->native, class->class_name))
             continue;
-        fprintf(stderr, "error: no class library registers the class %s\n", class->class_name);
+        say(process, "error: no class library registers the class %s\n", class->class_name);
         return false;
     }
+    if (host != NULL && process->options->port < 0)
+        return true;
     if (project->main[0] == '\0' && project->assets[0] == '\0' &&
         !native_has_front(version->native)) {
-        fprintf(stderr, "error: there is no \"main\", and no class library registers a front\n");
+        say(process, "error: there is no \"main\", and no class library registers a front\n");
         return false;
     }
     return true;
@@ -267,7 +314,7 @@ static char *assets_folder(const struct project *project)
                                      : mem_format("%s/%s", project->dir, project->assets);
 }
 
-static bool read_assets(struct version *version)
+static bool read_assets(const struct process *process, struct version *version)
 {
     const struct project *project = version->project;
     struct err_text why = {0};
@@ -279,7 +326,7 @@ static bool read_assets(struct version *version)
     folder = assets_folder(project);
     r = assets_create(&version->assets, folder, &why);
     if (r != 0)
-        fprintf(stderr, "%s: error: %s\n", project->config_path, why.text);
+        say(process, "%s: error: %s\n", project->config_path, why.text);
     mem_free(folder);
     return r == 0;
 }
@@ -304,11 +351,11 @@ static struct version *version_create(struct process *process, struct project *p
     version->bundle = bundle;
     version->namespaces = mem_new_array(struct namespace *, count + 1);
     version->bound = mem_new_array(bool, count + 1);
-    if (!read_assets(version)) {
+    if (!read_assets(process, version)) {
         version_destroy(version);
         return NULL;
     }
-    if (!load_libraries(version)) {
+    if (!load_libraries(process, version)) {
         version_destroy(version);
         return NULL;
     }
@@ -316,8 +363,8 @@ static struct version *version_create(struct process *process, struct project *p
         version->bound[i] = project->classes[i].bound && !project->classes[i].native;
         int r = namespace_for(process, &project->classes[i], &version->namespaces[i]);
         if (r < 0) {
-            fprintf(stderr, "error: the class %s cannot be registered in %s: %s\n",
-                    project->classes[i].class_name, process->data_dir, err_trail());
+            say(process, "error: the class %s cannot be registered in %s: %s\n",
+                project->classes[i].class_name, process->data_dir, err_trail());
             version_destroy(version);
             return NULL;
         }
@@ -344,7 +391,7 @@ static int version_deploy(struct process *process, struct version *version)
     list_push_back(&process->versions, &version->link);
     if (r == 0)
         return 0;
-    fprintf(stderr, "error: %s\n", why.text[0] != '\0' ? why.text : err_describe(r));
+    say(process, "error: %s\n", why.text[0] != '\0' ? why.text : err_describe(r));
     return 1;
 }
 
@@ -441,7 +488,7 @@ static void opening_start(struct process *process, struct opening *opening)
 {
     opening->process = process;
     if (pthread_create(&opening->thread, NULL, open_store, opening) != 0) {
-        fprintf(stderr, "error: no thread for the store\n");
+        say(process, "error: no thread for the store\n");
         _exit(1);
     }
 }
@@ -451,7 +498,7 @@ static int opening_wait(struct opening *opening)
     pthread_join(opening->thread, NULL);
     if (opening->result == 0)
         return 0;
-    fprintf(stderr, "error: %s\n", opening->why.text);
+    say(opening->process, "error: %s\n", opening->why.text);
     return 1;
 }
 
@@ -481,13 +528,14 @@ static int start_shards(struct process *process)
         r = fleet_wait(process->fleet);
     if (r == 0)
         return 0;
-    fprintf(stderr, "error: the shards did not start: %s\n", err_trail());
+    say(process, "error: the shards did not start: %s\n", err_trail());
     _exit(1); /* half of them may be there; none has done anything */
 }
 
 static int start_listening(struct process *process, const struct project *project)
 {
     const struct process_options *options = process->options;
+    const struct process_host *program = options->host_program;
     const char *host = options->host != NULL ? options->host : project->host;
     int number = options->port >= 0 ? options->port : project->port;
     uint16_t port = (uint16_t)(number >= 0 ? number : PORT_DEFAULT);
@@ -495,15 +543,21 @@ static int start_listening(struct process *process, const struct project *projec
 
     if (host[0] == '\0')
         host = "127.0.0.1";
-    if (fleet_listen(process->fleet, host, &port, &why) < 0) {
-        fprintf(stderr, "error: %s\n", why.text);
+    if (program != NULL && options->port < 0) {
+        port = 0;
+    } else if (fleet_listen(process->fleet, host, &port, &why) < 0) {
+        say(process, "error: %s\n", why.text);
         return 1;
     }
-    printf(strchr(host, ':') != NULL ? "listening on http://[%s]:%u\n"
-                                     : "listening on http://%s:%u\n",
-           host, port);
-    fflush(stdout);
+    if (program == NULL) {
+        printf(strchr(host, ':') != NULL ? "listening on http://[%s]:%u\n"
+                                         : "listening on http://%s:%u\n",
+               host, port);
+        fflush(stdout);
+    }
     milestone(process, "listening");
+    if (program != NULL)
+        program->ready(program->data, process, port);
     return 0;
 }
 
@@ -553,9 +607,14 @@ static int start(struct process *process)
     return start_listening(process, project);
 }
 
+static bool stopping(const struct process *process)
+{
+    return __atomic_load_n(&process->stopping, __ATOMIC_ACQUIRE);
+}
+
 static void serve(struct process *process)
 {
-    while (!process->stopping) {
+    while (!stopping(process)) {
         loop_turn(process->loop, true);
         if (process->watch != NULL && watch_take(process->watch))
             reload_and_say(process);
@@ -580,6 +639,7 @@ static void stop(struct process *process)
         version_destroy(container_of(link, struct version, link));
     }
     signals_close(process);
+    wake_close(process->wake);
     loop_destroy(process->loop);
     mem_free(process->data_dir);
     mem_free(process->build_dir);
@@ -590,10 +650,15 @@ static bool places(struct process *process)
 {
     const struct process_options *options = process->options;
     struct buf complaints = {0};
-    char *dir = project_folder(options->path, &complaints);
+    char *dir = NULL;
 
+    if (options->path == NULL) {
+        process->data_dir = mem_strdup(options->data_dir);
+        return true;
+    }
+    dir = project_folder(options->path, &complaints);
     if (dir == NULL) {
-        fputs(buf_string(&complaints), stderr);
+        say(process, "%s", buf_string(&complaints));
         buf_fini(&complaints);
         return false;
     }
@@ -608,9 +673,12 @@ int process_run(const struct process_options *given)
 {
     struct process_options options = *given;
     struct process process = {.options = &options, .started_ns = uv_hrtime()};
+    const struct process_host *host = options.host_program;
     int status;
 
-    raise_descriptors();
+    if (host == NULL)
+        raise_descriptors();
+    process.grace_ms = options.grace_ms;
     if (options.shards == 0)
         options.shards = uv_available_parallelism();
     if (options.shards > LIMIT_SHARDS)
@@ -619,16 +687,45 @@ int process_run(const struct process_options *given)
     map_init(&process.namespaces);
     if (!places(&process))
         return 1;
-    if (loop_create(&process.loop) < 0) {
-        fprintf(stderr, "error: no event loop: %s\n", err_trail());
+    if (loop_create(&process.loop) < 0 ||
+        wake_open(&process.wake, process.loop, on_wake, &process) < 0) {
+        say(&process, "error: no event loop: %s\n", err_trail());
         return 1;
     }
     signals_open(&process);
     status = start(&process);
     if (status == 0) {
         serve(&process);
-        fleet_drain(process.fleet, options.grace_ms);
+        fleet_drain(process.fleet, __atomic_load_n(&process.grace_ms, __ATOMIC_RELAXED));
+        if (host != NULL)
+            host->ending(host->data);
     }
     stop(&process);
     return status;
+}
+
+/* ---- for the program ---- */
+
+void process_stop(struct process *process, int64_t grace_ms)
+{
+    __atomic_store_n(&process->grace_ms, grace_ms, __ATOMIC_RELAXED);
+    __atomic_store_n(&process->stopping, true, __ATOMIC_RELEASE);
+    wake_signal(process->wake);
+}
+
+struct shard_group *process_shards(struct process *process)
+{
+    return process->group;
+}
+
+struct namespace *process_namespace(struct process *process, const char *class_name)
+{
+    const struct version *version =
+        container_of(list_last(&process->versions), struct version, link);
+
+    for (size_t i = 0; i < version->project->class_count; i++) {
+        if (strcmp(version->project->classes[i].class_name, class_name) == 0)
+            return version->namespaces[i];
+    }
+    return NULL;
 }

@@ -363,6 +363,44 @@ int project_load(struct project **out, const struct project_options *options,
     return r;
 }
 
+struct project *project_bare(const char *name)
+{
+    struct project *project = mem_new(struct project);
+
+    project->dir = mem_strdup("");
+    project->config_path = mem_strdup("");
+    project->name = mem_strdup(name);
+    project->main = mem_strdup("");
+    project->assets = mem_strdup("");
+    project->settings = mem_strdup("{}");
+    project->build_command = mem_strdup("");
+    project->build_cwd = mem_strdup("");
+    project->host = mem_strdup("");
+    project->port = -1;
+    return project;
+}
+
+void project_add_native(struct project *project, const char *class_name)
+{
+    struct project_class *class;
+
+    for (size_t i = 0; i < project->class_count; i++) {
+        if (strcmp(project->classes[i].class_name, class_name) == 0) {
+            project->classes[i].native = true;
+            return;
+        }
+    }
+    project->classes =
+        mem_realloc_array(project->classes, project->class_count + 1, sizeof *project->classes);
+    class = &project->classes[project->class_count++];
+    *class = (struct project_class){
+        .class_name = mem_strdup(class_name),
+        .unique_key = mem_format("%s-%s", project->name, class_name),
+        .sqlite = true,
+        .native = true,
+    };
+}
+
 void project_destroy(struct project *project)
 {
     if (project == NULL)

@@ -66,6 +66,12 @@ enum project_load_result {
 int project_load(struct project **out, const struct project_options *options,
                  struct buf *complaints);
 
+/* One without a folder: no Worker, nothing to build, no classes yet. */
+struct project *project_bare(const char *name);
+
+/* The class is one in C that the program brings: it gets a namespace if it has none. */
+void project_add_native(struct project *project, const char *class_name);
+
 /* The folder of the wrangler file that `path` means, absolute; NULL if there is none, which is said
  * in `complaints`. Free with mem_free(). */
 char *project_folder(const char *path, struct buf *complaints);

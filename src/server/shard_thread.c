@@ -64,6 +64,11 @@ struct native_version {
 
 static _Thread_local struct shard_thread *here;
 
+bool shard_thread_here(void)
+{
+    return here != NULL;
+}
+
 /* ---- turns ---- */
 
 static void on_engine(uv_poll_t *poll, int status, int events)
@@ -318,6 +323,8 @@ static void on_front_drained(void *data)
     struct shard_thread *thread = data;
 
     thread->front_drained = true;
+    if (thread->draining != NULL)
+        drain_check(thread); /* no other turn may come: nothing else happens here */
 }
 
 static void on_late(struct timer *timer)

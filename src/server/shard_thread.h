@@ -83,5 +83,8 @@ void shard_thread_order(struct shard_thread *thread, struct order *order);
 
 struct wires *shard_thread_wires(struct shard_thread *thread);
 
+/* Whether the calling thread is one. */
+bool shard_thread_here(void);
+
 /* Waits for the end of a thread that was told to stop, and frees it. */
 void shard_thread_join(struct shard_thread *thread);
