@@ -23,6 +23,7 @@ LAYERS = {
     "native": ["base", "os", "store", "actor"],
     "server": ["base", "os", "net", "http", "store", "actor", "js", "api", "native"],
     "cli": ["base", "os", "server"],
+    "embed": ["base", "os", "actor", "native", "server"],
 }
 
 # Headers of others, and the folders that may know them.
