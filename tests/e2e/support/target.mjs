@@ -28,7 +28,7 @@ const SLOWNESS = Number(process.env.DORMOUSE_SLOWNESS ?? 1);
 const READY_MS_MAX = 20_000 * SLOWNESS;
 const STOP_MS_MAX = 20_000 * SLOWNESS;
 /* What such a program needs to know of the libraries (see the files); others do not look at it. */
-const SANITIZERS = {
+export const SANITIZERS = {
     ASAN_OPTIONS: "detect_stack_use_after_return=0:malloc_context_size=3",
     LSAN_OPTIONS: `print_suppressions=0:suppressions=${path.join(ROOT, "tests/support/lsan.supp")}`,
     TSAN_OPTIONS: `suppressions=${path.join(ROOT, "tests/support/tsan.supp")}`,
