@@ -52,11 +52,11 @@ install_packages() {
 }
 
 install_node_modules() {
-    stamp=node_modules/.dormouse-lock
-    lock=$(cksum <package-lock.json)
+    stamp=$1/node_modules/.dormouse-lock
+    lock=$(cksum <"$1/package-lock.json")
     if [ "$(cat "$stamp" 2>/dev/null)" != "$lock" ]; then
-        say "npm ci"
-        npm ci --no-audit --no-fund --loglevel=error
+        say "npm ci in $1"
+        (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
     fi
     echo "$lock" >"$stamp"
 }
@@ -78,4 +78,7 @@ elif command -v dpkg-query >/dev/null; then
 else
     say "not a Debian: install what docs/building.md lists by hand"
 fi
-install_node_modules
+install_node_modules .
+if [ "$1" = test ]; then
+    install_node_modules tests/e2e/packages
+fi
