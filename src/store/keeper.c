@@ -133,15 +133,17 @@ static bool pressed(struct keeper *keeper, struct segment_log_counts *counts)
            (counts->in_use * 2 > store->options.segment_count || counts->free == 0);
 }
 
+/* Segments are made when they are about to be needed: a store opens at once, and a quiet one stays
+ * small. While it opens one is enough; the second comes with the first record. */
 static int make_room(struct keeper *keeper)
 {
     struct log *log = keeper->store->log;
+    unsigned enough = keeper->started || keeper->store->options.stepped ? 2 : 1;
     struct segment_log_counts counts;
     int r = 0;
 
     segment_log_count(log, &counts);
-    while (r == 0 && (counts.free < 2 ||
-                      counts.in_use + counts.free < keeper->store->options.segment_count)) {
+    while (r == 0 && counts.free < enough) {
         r = log->ops->grow(log);
         journal_release(keeper->store->journal, false);
         segment_log_count(log, &counts);
@@ -229,8 +231,8 @@ struct store_shard *keeper_shard(struct keeper *keeper)
 
 void keeper_start(struct keeper *keeper)
 {
+    keeper->started = true; /* the thread reads it */
     ASSERT(pthread_create(&keeper->thread, NULL, keeper_run, keeper) == 0);
-    keeper->started = true;
 }
 
 void keeper_stop(struct keeper *keeper)

@@ -35,7 +35,7 @@ struct store_options {
     const char *dir;             /* data directory; made when missing */
     unsigned shard_count;        /* shard threads that will attach */
     uint64_t segment_size_bytes; /* 0: the default in base/limits.h */
-    unsigned segment_count;      /* segments kept preallocated; 0: the default */
+    unsigned segment_count;      /* half of them in use is pressure; 0: the default */
     bool sync;                   /* false only in benchmarks of the layers above */
     bool stepped;                /* tests: no threads of its own, store_step() does their work */
 };
