@@ -22,6 +22,7 @@ struct values {
     const char *log_level;
     const char *evict;
     int64_t hibernate_after_ms;
+    bool trust_proxy;
     int64_t cpu_limit_ms;
     int64_t grace_ms;
     bool help;
@@ -61,6 +62,8 @@ static const struct option options[] = {
      "how long idle (10000)", 1, DAY_MS, NULL},
     {"cpu-limit", 0, OPTION_NUMBER, AT(cpu_limit_ms), "MS",
      "processor time of one event; 0 is no limit (30000)", 0, DAY_MS, NULL},
+    {"trust-proxy", 0, OPTION_FLAG, AT(trust_proxy), NULL,
+     "clients come through a proxy: believe its X-Forwarded-For and X-Forwarded-Proto", 0, 0, NULL},
     {"grace", 0, OPTION_NUMBER, AT(grace_ms), "MS",
      "how long requests under way may take after SIGTERM (10000)", 0, DAY_MS, NULL},
     {"help", 'h', OPTION_FLAG, AT(help), NULL, "this", 0, 0, NULL},
@@ -95,6 +98,7 @@ static int run_with(const struct values *values, const struct run_mode *mode, co
         .production = mode->production,
         .evict_always = strcmp(values->evict, "always") == 0,
         .hibernate_after_ms = values->hibernate_after_ms,
+        .proxied = values->trust_proxy,
         .cpu_limit_ms = values->cpu_limit_ms,
         .grace_ms = values->grace_ms,
     };

@@ -45,6 +45,7 @@ int fleet_start(struct fleet **out, const struct fleet_options *options)
             .inbox = fleet->inbox,
             .index = i,
             .cpu_limit_ms = options->cpu_limit_ms,
+            .proxied = options->proxied,
         };
         r = shard_thread_start(&fleet->threads[i], &thread);
         if (r == 0) {

@@ -24,6 +24,7 @@ struct fleet_options {
     struct shard_group *group; /* borrowed */
     unsigned count;
     int64_t cpu_limit_ms;
+    bool proxied; /* clients come through a proxy that is to be believed */
 };
 
 /* Starts the threads; they get ready meanwhile. */

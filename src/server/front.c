@@ -19,6 +19,7 @@
 #include "http/connection.h"
 #include "http/server.h"
 #include "native/native.h"
+#include "server/forwarded.h"
 #include "server/wire.h"
 
 struct front {
@@ -28,6 +29,7 @@ struct front {
     struct wires *wires;
     struct worker *worker;
     struct native_shard *native; /* without a Worker */
+    bool proxied;                /* by a proxy that is to be believed */
     size_t waiting;              /* exchanges with .owed */
     bool leaving;                /* front_destroy() was called */
     void (*drained)(void *data);
@@ -350,10 +352,10 @@ static void on_reply(void *data, struct event_result *result)
 
 /* ---- the request ---- */
 
-static char *request_url(const struct http_request *req)
+static char *request_url(const struct http_request *req, bool proxied)
 {
     struct bytes authority = req->authority.len > 0 ? req->authority : BYTES("localhost");
-    struct bytes scheme = BYTES("http://");
+    struct bytes scheme = forwarded_scheme(req, proxied);
     struct bytes target = req->target;
     char *url;
     char *at;
@@ -368,30 +370,42 @@ static char *request_url(const struct http_request *req)
     return url;
 }
 
-static struct blob *request_headers(const struct http_request *req)
+static void header_add(struct buf *block, struct bytes name, struct bytes value)
 {
+    buf_append_bytes(block, name);
+    buf_append_byte(block, '\0');
+    buf_append_bytes(block, value);
+    buf_append_byte(block, '\0');
+}
+
+/* The client's, and where it really is. */
+static struct blob *request_headers(const struct http_request *req, bool proxied)
+{
+    const struct bytes address_name = BYTES(FORWARDED_ADDRESS_HEADER);
+    char address[FORWARDED_ADDRESS_SIZE];
     struct buf block = {0};
-    size_t size = 0;
+    size_t size = address_name.len + sizeof address + 2;
 
     for (size_t i = 0; i < req->header_count; i++)
         size += req->headers[i].name.len + req->headers[i].value.len + 2;
     buf_reserve(&block, size);
     for (size_t i = 0; i < req->header_count; i++) {
-        buf_append_bytes(&block, req->headers[i].name);
-        buf_append_byte(&block, '\0');
-        buf_append_bytes(&block, req->headers[i].value);
-        buf_append_byte(&block, '\0');
+        if (!bytes_equal_nocase(req->headers[i].name, address_name))
+            header_add(&block, req->headers[i].name, req->headers[i].value);
     }
+    forwarded_address(req, proxied, address, sizeof address);
+    if (address[0] != '\0')
+        header_add(&block, address_name, bytes_of_string(address));
     return blob_take_buf(&block);
 }
 
-static struct fetch_request *request_take(const struct http_request *req)
+static struct fetch_request *request_take(const struct http_request *req, bool proxied)
 {
     struct fetch_request *request = mem_new(struct fetch_request);
 
     request->method = mem_strndup((const char *)req->method.data, req->method.len);
-    request->url = request_url(req);
-    request->headers = request_headers(req);
+    request->url = request_url(req, proxied);
+    request->headers = request_headers(req, proxied);
     request->upgrade = req->websocket;
     return request;
 }
@@ -400,7 +414,7 @@ static void on_request(void *ctx, struct http_request *req)
 {
     struct front *front = ctx;
     struct exchange *exchange = mem_new(struct exchange);
-    struct fetch_request *request = request_take(req);
+    struct fetch_request *request = request_take(req, front->proxied);
 
     ASSERT(front->worker != NULL || front->native != NULL);
     exchange->front = front;
@@ -432,6 +446,7 @@ struct front *front_create(const struct front_options *options)
     front->loop = options->loop;
     front->shard = options->shard;
     front->wires = options->wires;
+    front->proxied = options->proxied;
     front->server = http_server_create(options->loop, &handler, front, &server);
     return front;
 }

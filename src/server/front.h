@@ -28,6 +28,7 @@ struct front_options {
     struct loop *loop; /* borrowed, as all below */
     struct shard *shard;
     struct wires *wires;
+    bool proxied; /* what a proxy says of the client is true: forwarded.h */
 };
 
 /* Never NULL. */

@@ -518,6 +518,7 @@ static int start_shards(struct process *process)
         .loop = process->loop,
         .count = options->shards,
         .cpu_limit_ms = options->cpu_limit_ms,
+        .proxied = options->proxied,
     };
     int r;
 

@@ -49,6 +49,7 @@ struct process_options {
     bool production;
     bool evict_always;
     int64_t hibernate_after_ms;
+    bool proxied; /* clients come through a proxy that is to be believed */
     int64_t cpu_limit_ms;
     int64_t grace_ms;
 };

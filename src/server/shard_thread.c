@@ -403,6 +403,7 @@ static int set_up(struct shard_thread *thread)
         .loop = thread->loop,
         .shard = thread->shard,
         .wires = &thread->wires,
+        .proxied = thread->options.proxied,
     });
     thread->timer.cb = on_timer;
     thread->late.cb = on_late;

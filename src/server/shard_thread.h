@@ -70,6 +70,7 @@ struct shard_thread_options {
     struct inbox *inbox;        /* borrowed: where answers go */
     unsigned index;
     int64_t cpu_limit_ms;
+    bool proxied;
 };
 
 int shard_thread_start(struct shard_thread **out, const struct shard_thread_options *options);

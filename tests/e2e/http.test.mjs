@@ -89,12 +89,38 @@ test("a request in absolute form keeps the Host header", async () => {
 test("header names are lower case, sorted, and repeated values are joined", async () => {
     const sent = "X-B: 1\r\nx-a:  spaced \r\nX-b: 2\r\nX-Empty:\r\nCookie: c=1\r\n";
     const { headers } = JSON.parse((await exchange(target.port, get("/seen", sent))).body);
-    assert.deepEqual(headers.filter(([name]) => name !== "host"), [
+    assert.deepEqual(headers.filter(([name]) => !["host", "cf-connecting-ip"].includes(name)), [
         ["cookie", "c=1"],
         ["x-a", "spaced"],
         ["x-b", "1, 2"],
         ["x-empty", ""],
     ]);
+});
+
+/* What the Worker takes for the client's address, and the URL it is given. */
+async function seenFrom(port, headers) {
+    const seen = JSON.parse((await exchange(port, get("/seen", headers))).body);
+    return [Object.fromEntries(seen.headers)["cf-connecting-ip"], seen.url];
+}
+
+const ours = onlyDormouse("leaves the client's address to what is in front of it");
+
+test("CF-Connecting-IP is the client's address, whatever the client says", { skip: ours }, async () => {
+    const claims = "CF-Connecting-IP: 9.9.9.9\r\ncf-connecting-ip: 8.8.8.8\r\nX-Forwarded-For: 7.7.7.7\r\nX-Forwarded-Proto: https\r\n";
+    assert.deepEqual(await seenFrom(target.port, claims), ["127.0.0.1", "http://example.test/seen"]);
+});
+
+test("behind a trusted proxy the client is whom the proxy saw", { skip: ours }, async () => {
+    const proxied = await start("http", { args: ["--trust-proxy"] });
+    const address = async (headers) => (await seenFrom(proxied.port, headers))[0];
+
+    assert.equal(await address(""), "127.0.0.1");
+    assert.equal(await address("X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n"), "192.0.2.7");
+    assert.equal(await address("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For:  2001:db8::1 \r\n"), "2001:db8::1");
+    assert.equal(await address("X-Forwarded-For: 192.0.2.7\r\nCF-Connecting-IP: 192.0.2.8\r\n"), "192.0.2.8");
+    assert.equal(await address("X-Forwarded-For: nonsense\r\n"), "127.0.0.1");
+    assert.equal((await seenFrom(proxied.port, "X-Forwarded-Proto: https\r\n"))[1], "https://example.test/seen");
+    await proxied.end();
 });
 
 test("every method reaches the Worker", async () => {
