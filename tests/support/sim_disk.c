@@ -1,5 +1,6 @@
 #include "sim_disk.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,28 +135,153 @@ static struct sim_node *node_create(struct sim_disk *disk, bool is_folder)
     return node;
 }
 
+/* Pages */
+
+struct sim_page {
+    atomic_uint refs;
+    uint64_t digest; /* 0: not known */
+    uint8_t bytes[SIM_PAGE];
+};
+
+static const uint8_t zeros[SIM_PAGE];
+
+static void page_unref(struct sim_page *page)
+{
+    if (page != NULL && atomic_fetch_sub(&page->refs, 1) == 1)
+        mem_free(page);
+}
+
+static void page_share(struct sim_page **slot, struct sim_page *page)
+{
+    if (page != NULL)
+        atomic_fetch_add(&page->refs, 1);
+    page_unref(*slot);
+    *slot = page;
+}
+
+/* To be written: nobody else's. */
+static uint8_t *page_own(struct sim_page **slot)
+{
+    struct sim_page *page = *slot;
+
+    if (page == NULL || atomic_load(&page->refs) > 1) {
+        page = mem_alloc(sizeof *page);
+        memcpy(page->bytes, *slot != NULL ? (*slot)->bytes : zeros, SIM_PAGE);
+        atomic_init(&page->refs, 1);
+        page_unref(*slot);
+        *slot = page;
+    }
+    page->digest = 0;
+    return page->bytes;
+}
+
+static const uint8_t *page_bytes(const struct sim_page *page)
+{
+    return page != NULL ? page->bytes : zeros;
+}
+
+static uint64_t page_digest(struct sim_page *page)
+{
+    uint64_t digest = UINT64_C(0x9e3779b97f4a7c15);
+
+    if (page == NULL || page->digest != 0)
+        return page != NULL ? page->digest : 0;
+    for (size_t i = 0; i < SIM_PAGE; i += sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, page->bytes + i, sizeof word);
+        digest = (digest ^ word) * UINT64_C(0xff51afd7ed558ccd);
+        digest ^= digest >> 32;
+    }
+    page->digest = memcmp(page->bytes, zeros, SIM_PAGE) == 0 ? 0 : digest | 1;
+    return page->digest;
+}
+
+static void pages_fini(struct sim_page **pages, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        page_unref(pages[i]);
+    mem_free(pages);
+}
+
+static struct sim_page **pages_copy(struct sim_page *const *from, uint64_t count)
+{
+    struct sim_page **pages = mem_new_array(struct sim_page *, count + 1);
+
+    for (uint64_t i = 0; i < count; i++)
+        page_share(&pages[i], from[i]);
+    return pages;
+}
+
+static void pages_zero(struct sim_page **pages, uint64_t from, uint64_t to)
+{
+    while (from < to) {
+        uint64_t at = from % SIM_PAGE;
+        uint64_t len = to - from < SIM_PAGE - at ? to - from : SIM_PAGE - at;
+
+        if (len == SIM_PAGE)
+            page_share(&pages[from / SIM_PAGE], NULL);
+        else if (pages[from / SIM_PAGE] != NULL)
+            memset(page_own(&pages[from / SIM_PAGE]) + at, 0, len);
+        from += len;
+    }
+}
+
+static void copy_sector(struct sim_page **to, struct sim_page *const *from, uint64_t sector)
+{
+    uint64_t at = sector * SIM_SECTOR;
+
+    memcpy(page_own(&to[at / SIM_PAGE]) + at % SIM_PAGE,
+           page_bytes(from[at / SIM_PAGE]) + at % SIM_PAGE, SIM_SECTOR);
+}
+
+/* Content */
+
 static void node_grow(struct sim_node *node, uint64_t size)
 {
-    uint64_t cap = node->cap > 0 ? node->cap : UINT64_C(8) * SIM_SECTOR;
-    uint64_t added;
+    uint64_t cap = node->cap > 0 ? node->cap : UINT64_C(2) * SIM_PAGE;
+    uint64_t pages = node->cap / SIM_PAGE;
 
     while (cap < size)
         cap *= 2;
-    added = cap - node->cap;
-    if (added == 0)
+    if (cap == node->cap)
         return;
-    node->cache = mem_realloc(node->cache, cap);
-    node->platter = mem_realloc(node->platter, cap);
+    node->cache = mem_realloc_array(node->cache, cap / SIM_PAGE, sizeof(struct sim_page *));
+    node->platter = mem_realloc_array(node->platter, cap / SIM_PAGE, sizeof(struct sim_page *));
     node->sectors = mem_realloc(node->sectors, cap / SIM_SECTOR);
-    memset(node->cache + node->cap, 0, added);
-    memset(node->platter + node->cap, 0, added);
-    memset(node->sectors + node->cap / SIM_SECTOR, SECTOR_CLEAN, added / SIM_SECTOR);
+    for (; pages < cap / SIM_PAGE; pages++)
+        node->cache[pages] = node->platter[pages] = NULL;
+    memset(node->sectors + node->cap / SIM_SECTOR, SECTOR_CLEAN, (cap - node->cap) / SIM_SECTOR);
     node->cap = cap;
 }
 
-static void copy_sector(uint8_t *to, const uint8_t *from, uint64_t sector)
+void sim_node_read(const struct sim_node *node, void *out, size_t len, uint64_t offset)
 {
-    memcpy(to + sector * SIM_SECTOR, from + sector * SIM_SECTOR, SIM_SECTOR);
+    uint8_t *to = out;
+
+    ASSERT(offset + len <= node->size);
+    while (len > 0) {
+        uint64_t at = offset % SIM_PAGE;
+        size_t part = len < SIM_PAGE - at ? len : SIM_PAGE - at;
+
+        memcpy(to, page_bytes(node->cache[offset / SIM_PAGE]) + at, part);
+        to += part;
+        offset += part;
+        len -= part;
+    }
+}
+
+static void write_cache(struct sim_node *node, const uint8_t *from, size_t len, uint64_t offset)
+{
+    while (len > 0) {
+        uint64_t at = offset % SIM_PAGE;
+        size_t part = len < SIM_PAGE - at ? len : SIM_PAGE - at;
+
+        memcpy(page_own(&node->cache[offset / SIM_PAGE]) + at, from, part);
+        from += part;
+        offset += part;
+        len -= part;
+    }
 }
 
 void sim_node_write(struct sim_node *node, const void *data, size_t len, uint64_t offset,
@@ -171,7 +297,8 @@ void sim_node_write(struct sim_node *node, const void *data, size_t len, uint64_
             copy_sector(node->platter, node->cache, s);
         node->sectors[s] = SECTOR_DIRTY;
     }
-    memcpy(node->cache + offset, data, len);
+    node->unclean = true;
+    write_cache(node, data, len, offset);
     if (node->size < end)
         node->size = end;
 }
@@ -179,22 +306,51 @@ void sim_node_write(struct sim_node *node, const void *data, size_t len, uint64_
 void sim_node_resize(struct sim_node *node, uint64_t size)
 {
     if (size < node->size) {
-        memset(node->cache + size, 0, node->size - size);
+        pages_zero(node->cache, size, node->size);
         for (uint64_t s = size / SIM_SECTOR; s <= (node->size - 1) / SIM_SECTOR; s++)
             node->sectors[s] = SECTOR_DIRTY;
+        node->unclean = true;
     }
     node_grow(node, size);
     node->size = size;
 }
 
-void sim_node_sync(struct sim_node *node)
+/* How many sectors of a page are in this state. */
+static unsigned count_sectors(const struct sim_node *node, uint64_t page, enum sim_sector state)
 {
-    for (uint64_t s = 0; s < node->cap / SIM_SECTOR; s++) {
+    const uint8_t *sectors = node->sectors + page * (SIM_PAGE / SIM_SECTOR);
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < SIM_PAGE / SIM_SECTOR; i++)
+        count += sectors[i] == state;
+    return count;
+}
+
+static void sync_page(struct sim_node *node, uint64_t page)
+{
+    uint64_t first = page * (SIM_PAGE / SIM_SECTOR);
+
+    if (count_sectors(node, page, SECTOR_LIMBO) == 0)
+        page_share(&node->platter[page], node->cache[page]);
+    for (uint64_t s = first; s < first + SIM_PAGE / SIM_SECTOR; s++) {
         if (node->sectors[s] != SECTOR_DIRTY)
             continue;
-        copy_sector(node->platter, node->cache, s);
+        if (node->platter[page] != node->cache[page])
+            copy_sector(node->platter, node->cache, s);
         node->sectors[s] = SECTOR_CLEAN;
     }
+}
+
+void sim_node_sync(struct sim_node *node)
+{
+    bool unclean = false;
+
+    for (uint64_t page = 0; node->unclean && page < node->cap / SIM_PAGE; page++) {
+        if (count_sectors(node, page, SECTOR_DIRTY) > 0)
+            sync_page(node, page);
+        unclean |= count_sectors(node, page, SECTOR_LIMBO) > 0;
+    }
+    node->unclean = unclean;
     node->platter_size = node->size;
 }
 
@@ -206,22 +362,38 @@ void sim_node_sync_failed(struct sim_node *node)
     }
 }
 
-static void node_crash(struct sim_node *node, struct rng *rng)
+uint64_t sim_node_digest(const struct sim_node *node)
 {
-    uint64_t size = rng_below(rng, 2) == 0 ? node->platter_size : node->size;
+    uint64_t digest = node->size * UINT64_C(0xff51afd7ed558ccd) + 1;
 
-    for (uint64_t s = 0; s < node->cap / SIM_SECTOR; s++) {
+    for (uint64_t i = 0; i * SIM_PAGE < node->size; i++) {
+        digest = (digest ^ page_digest(node->cache[i])) * UINT64_C(0xc4ceb9fe1a85ec53);
+        digest ^= digest >> 29;
+    }
+    return digest;
+}
+
+/* `kept` of 8 sectors that were not synced are there. */
+static void node_crash(struct sim_node *node, struct rng *rng, unsigned kept)
+{
+    uint64_t size = rng_below(rng, 8) >= kept ? node->platter_size : node->size;
+
+    for (uint64_t s = 0; node->unclean && s < node->cap / SIM_SECTOR; s++) {
         /* Of an end that was cut off nothing is lost before the cut itself is on the platter. */
         bool cut_off = s * SIM_SECTOR >= node->size;
 
-        if (node->sectors[s] != SECTOR_CLEAN && !cut_off && rng_below(rng, 2) == 0)
+        if (node->sectors[s] == SECTOR_CLEAN)
+            continue;
+        if (!cut_off && rng_below(rng, 8) < kept)
             copy_sector(node->platter, node->cache, s);
         node->sectors[s] = SECTOR_CLEAN;
     }
-    if (node->cap > size)
-        memset(node->platter + size, 0, node->cap - size);
-    if (node->cap > 0)
-        memcpy(node->cache, node->platter, node->cap);
+    if (node->unclean) {
+        pages_zero(node->platter, size, node->cap);
+        for (uint64_t i = 0; i < node->cap / SIM_PAGE; i++)
+            page_share(&node->cache[i], node->platter[i]);
+    }
+    node->unclean = false;
     node->size = size;
     node->platter_size = size;
     node->locked_by = NULL;
@@ -232,8 +404,8 @@ static struct sim_node *node_copy(struct sim_disk *disk, const struct sim_node *
     struct sim_node *node = mem_new(struct sim_node);
 
     *node = *from;
-    node->cache = mem_dup(from->cache, from->cap);
-    node->platter = mem_dup(from->platter, from->cap);
+    node->cache = pages_copy(from->cache, from->cap / SIM_PAGE);
+    node->platter = pages_copy(from->platter, from->cap / SIM_PAGE);
     node->sectors = mem_dup(from->sectors, from->cap / SIM_SECTOR);
     node->locked_by = NULL;
     node->handles = 0;
@@ -269,8 +441,8 @@ void sim_disk_fini(struct sim_disk *disk)
     while ((it = list_pop_front(&disk->nodes)) != NULL) {
         struct sim_node *node = container_of(it, struct sim_node, link);
 
-        mem_free(node->cache);
-        mem_free(node->platter);
+        pages_fini(node->cache, node->cap / SIM_PAGE);
+        pages_fini(node->platter, node->cap / SIM_PAGE);
         mem_free(node->sectors);
         mem_free(node);
     }
@@ -318,17 +490,19 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from)
 
 void sim_disk_crash(struct sim_disk *disk, struct rng *rng)
 {
+    static const unsigned shares[] = {0, 1, 4, 4, 4, 7, 8};
+    unsigned kept = shares[rng_below(rng, sizeof shares / sizeof *shares)];
     struct list *it;
 
     list_for_each (it, &disk->changes) {
-        if (rng_below(rng, 2) == 0)
+        if (rng_below(rng, 8) < kept)
             apply(&disk->platter_names, container_of(it, struct sim_change, link));
     }
     drop_changes(disk);
     names_fini(&disk->names);
     names_copy(&disk->names, &disk->platter_names, NULL);
     list_for_each (it, &disk->nodes)
-        node_crash(container_of(it, struct sim_node, link), rng);
+        node_crash(container_of(it, struct sim_node, link), rng, kept);
 }
 
 static struct sim_node *child(const struct sim_disk *disk, const struct sim_place *place)

@@ -22,7 +22,12 @@
 
 enum {
     SIM_SECTOR = 512,
+    SIM_PAGE = 4096,
 };
+
+/* Content of a file, a page of it: shared by cache and platter while they agree, and by disks that
+ * were copied, until one of them writes. */
+struct sim_page;
 
 /* A file or a folder, whatever it is called. Lives as long as the disk. */
 struct sim_node {
@@ -30,9 +35,10 @@ struct sim_node {
     uint64_t number;
     bool is_folder;
 
-    uint8_t *cache;   /* owned; `cap` bytes, zero behind `size` */
-    uint8_t *platter; /* owned; `cap` bytes, zero behind `platter_size` */
-    uint8_t *sectors; /* owned; enum sim_sector of each, cap / SIM_SECTOR of them */
+    struct sim_page **cache;   /* owned; cap / SIM_PAGE, NULL: zeros; zero behind `size` */
+    struct sim_page **platter; /* owned; the same, zero behind `platter_size` */
+    uint8_t *sectors;          /* owned; enum sim_sector of each, cap / SIM_SECTOR of them */
+    bool unclean;              /* a sector may be other than clean */
     uint64_t cap;
     uint64_t size;
     uint64_t platter_size;
@@ -53,10 +59,11 @@ struct sim_disk {
 void sim_disk_init(struct sim_disk *disk);
 void sim_disk_fini(struct sim_disk *disk);
 
-/* `to` is not initialised yet. Locks and handles are not copied. */
+/* `to` is not initialised yet. Locks and handles are not copied. Costs little: pages are shared. */
 void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
 
-/* Power failure: of all that is not synced, each piece is lost or kept as `rng` says. */
+/* Power failure: of all that is not synced, each piece is lost or kept as `rng` says; in some
+ * failures nothing is kept, in some everything, in some most or little of it. */
 void sim_disk_crash(struct sim_disk *disk, struct rng *rng);
 
 /* A place where a file may be: the folder, and the name in it. */
@@ -82,8 +89,9 @@ void sim_disk_remove(struct sim_disk *disk, const struct sim_place *place);
 void sim_disk_move(struct sim_disk *disk, const struct sim_place *from, const struct sim_place *to);
 void sim_disk_sync_folder(struct sim_disk *disk, const struct sim_node *folder);
 
-/* Content. A sector that is written again before it was synced may have reached the platter in
+/* Content. Reading stays within the size. A sector that is written again before it was synced may have reached the platter in
  * between, as `rng` says. */
+void sim_node_read(const struct sim_node *node, void *out, size_t len, uint64_t offset);
 void sim_node_write(struct sim_node *node, const void *data, size_t len, uint64_t offset,
                     struct rng *rng);
 void sim_node_resize(struct sim_node *node, uint64_t size);
@@ -92,6 +100,9 @@ void sim_node_sync(struct sim_node *node);
 /* A sync that failed: what was unsynced is in limbo. It can be read, no later sync writes it, and
  * a crash may lose it. */
 void sim_node_sync_failed(struct sim_node *node);
+
+/* Files of equal content have equal digests, and others do not. */
+uint64_t sim_node_digest(const struct sim_node *node);
 
 /* Bytes of all files that have a name or are open. */
 uint64_t sim_disk_used(const struct sim_disk *disk);

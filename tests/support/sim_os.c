@@ -36,6 +36,9 @@ struct sim_os {
     int fail_fault;
     bool fail_forever;
     bool failed;
+
+    sim_os_watch_cb *watch; /* NULL: nobody */
+    void *watch_data;
 };
 
 struct sim_file {
@@ -78,6 +81,8 @@ static bool breaks(struct sim_os *sim, unsigned kind)
 /* Every call begins here and ends in finish(). `file` may be NULL. */
 static enum call begin(struct sim_os *sim, unsigned kind, const struct sim_file *file, int *fault)
 {
+    if (sim->watch != NULL && sim->power)
+        sim->watch(sim->watch_data, kind);
     pthread_mutex_lock(&sim->lock);
     if (!sim->power || (file != NULL && file->life != sim->life)) {
         *fault = -EIO;
@@ -196,7 +201,7 @@ static int sim_pread(struct os_file *base, void *out, size_t len, uint64_t offse
         if ((file->flags & OS_READ) == 0)
             r = -EBADF;
         else if (*got > 0)
-            memcpy(out, file->node->cache + offset, *got);
+            sim_node_read(file->node, out, *got, offset);
     }
     return finish(sim, r);
 }
@@ -599,6 +604,12 @@ void sim_os_fail_at(struct sim_os *sim, unsigned kinds, uint64_t n, int fault, b
     pthread_mutex_unlock(&sim->lock);
 }
 
+void sim_os_watch(struct sim_os *sim, sim_os_watch_cb *cb, void *data)
+{
+    sim->watch = cb;
+    sim->watch_data = data;
+}
+
 bool sim_os_has_failed(struct sim_os *sim)
 {
     bool failed;
@@ -649,8 +660,11 @@ bool sim_os_load(struct sim_os *sim, const char *path, struct buf *content)
     pthread_mutex_lock(&sim->lock);
     node = sim_disk_find(&sim->disk, path);
     buf_clear(content);
-    if (node != NULL)
-        buf_append(content, node->cache, node->size);
+    if (node != NULL && node->size > 0) {
+        buf_reserve(content, node->size);
+        sim_node_read(node, content->data, node->size, 0);
+        content->len = node->size;
+    }
     pthread_mutex_unlock(&sim->lock);
     return node != NULL && !node->is_folder;
 }
@@ -671,4 +685,15 @@ void sim_os_store(struct sim_os *sim, const char *path, struct bytes content)
     sim_node_sync(node);
     sim_disk_sync_folder(&sim->disk, place.folder);
     pthread_mutex_unlock(&sim->lock);
+}
+
+bool sim_os_digest(struct sim_os *sim, const char *path, uint64_t *digest)
+{
+    const struct sim_node *node;
+
+    pthread_mutex_lock(&sim->lock);
+    node = sim_disk_find(&sim->disk, path);
+    *digest = node != NULL ? sim_node_digest(node) : 0;
+    pthread_mutex_unlock(&sim->lock);
+    return node != NULL;
 }

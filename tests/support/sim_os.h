@@ -38,7 +38,7 @@ struct sim_os *sim_os_create(uint64_t seed);
 void sim_os_destroy(struct sim_os *sim);
 
 /* A machine with the same disk, synced and not, and the same time; nothing open, nothing set to
- * fail, power on. To try many crashes of one moment. */
+ * fail, nobody watching, power on. To try many crashes of one moment: it costs little. */
 struct sim_os *sim_os_clone(struct sim_os *sim);
 
 /* What the code under test is given. */
@@ -68,6 +68,11 @@ enum sim_os_kind {
  * what a failed sync should have written may never be, whatever is synced later. */
 void sim_os_fail_at(struct sim_os *sim, unsigned kinds, uint64_t n, int fault, bool forever);
 
+/* Before each call, of whatever kind, while the power is on: the disk is as the calls before left
+ * it, and may be cloned. NULL: no more. For tests of one thread. */
+typedef void sim_os_watch_cb(void *data, unsigned kind);
+void sim_os_watch(struct sim_os *sim, sim_os_watch_cb *cb, void *data);
+
 /* Has the call that was to fail been made? If not, the story under test is over. */
 bool sim_os_has_failed(struct sim_os *sim);
 
@@ -82,6 +87,9 @@ void sim_os_set_wall(struct sim_os *sim, int64_t wall_ns);
 
 /* For the test itself, never failing, not counted. False: no such file. */
 bool sim_os_load(struct sim_os *sim, const char *path, struct buf *content);
+
+/* A number for the content of a file: another content has another one. False: no such file. */
+bool sim_os_digest(struct sim_os *sim, const char *path, uint64_t *digest);
 
 /* Replace or create a file, synced with its name. The folder is there. */
 void sim_os_store(struct sim_os *sim, const char *path, struct bytes content);
