@@ -1,88 +1,15 @@
 #include "http/connection.h"
 
-#include <errno.h>
 #include <time.h>
 
 #include "base/assert.h"
-#include "base/blob.h"
 #include "base/err.h"
 #include "base/limits.h"
-#include "base/list.h"
 #include "base/mem.h"
-#include "http/chunked.h"
+#include "http/connection_state.h"
 #include "http/h1_write.h"
-#include "http/host.h"
-#include "http/ws_connection.h"
 #include "http/ws_handshake.h"
-#include "net/loop.h"
 #include "net/stream.h"
-#include "net/timer.h"
-
-/*
- * One connection serves one request at a time:
- *
- *            head complete             answer complete, body read
- *   HEAD ---------------------> BUSY ------------------------------> HEAD
- *    |                           |  \                                 ^
- *    |                           |   `----------> SKIP ---------------+
- *    |                           |    body unread       body skipped
- *    v                           v
- *   CLOSED (timeout, refusal, "close", client gone, upgraded; memory freed by the task)
- *
- * HEAD   req is NULL. A partial head waits in `input`, of which `seen` bytes have been looked at.
- * BUSY   req is the running request. What follows its head waits in `input` until asked for.
- * SKIP   req is NULL; the rest of a body nobody wants is thrown away.
- * CLOSED stream is NULL; the task is queued.
- *
- * process() is the only place that looks at input, and runs from the loop only: after a read, or
- * from the task, which the embedder's calls queue. `input` is empty, and owns no memory, between
- * requests.
- *
- * One timer serves all timeouts. It is moved only when it would fire too late, not with every
- * request: when it fires it looks how long ago `since_ms` is and goes on for the rest.
- */
-enum connection_state {
-    CONNECTION_HEAD,
-    CONNECTION_BUSY,
-    CONNECTION_SKIP,
-    CONNECTION_CLOSED,
-};
-
-struct http_connection {
-    struct stream *stream;  /* owned; NULL once CLOSED */
-    struct http_host *host; /* borrowed: outlives the connection until CLOSED */
-    struct list link;       /* in host->connections */
-    struct timer timer;
-    struct loop_task task;
-    struct buf input;    /* received, not yet consumed */
-    size_t seen;         /* of input: known to hold no complete head */
-    uint64_t since_ms;   /* when the client last did what we wait for */
-    uint64_t sent_bytes; /* by the stream, when the timer last looked */
-    enum connection_state state;
-
-    struct http_request *req; /* owned; while BUSY */
-    struct bytes ws_key;      /* in req's memory */
-    enum http_body_kind in_kind;
-    uint64_t in_left; /* of a body of known length */
-    struct chunked_decoder chunked;
-    bool in_done;          /* all of the body has been taken off the input */
-    bool in_told;          /* its last piece has been delivered */
-    bool asked;            /* http_request_read_more() has been called */
-    bool wanted;           /* on_body() is owed */
-    bool read_paused;      /* too much input is waiting */
-    bool expects_continue; /* the client waits for 100 Continue */
-
-    enum http_body_kind out_kind;
-    uint64_t out_left;
-    bool out_empty;  /* no body is sent, whatever is written */
-    bool out_excess; /* more was written than announced */
-    bool head_sent;
-    bool wait_drain; /* on_drain() is owed */
-    bool keep_alive;
-    bool is_head; /* the request's method */
-    uint8_t version_minor;
-    bool processing;
-};
 
 static void process(struct http_connection *conn);
 
@@ -97,8 +24,7 @@ static uint32_t timeout_of(const struct http_connection *conn)
     return conn->input.len > 0 ? options->head_timeout_ms : options->idle_timeout_ms;
 }
 
-/* The client has just done something, or a new wait begins. */
-static void restart_timeout(struct http_connection *conn)
+void connection_restart_timeout(struct http_connection *conn)
 {
     struct loop *loop = conn->host->loop;
     uint32_t timeout = timeout_of(conn);
@@ -110,8 +36,7 @@ static void restart_timeout(struct http_connection *conn)
 
 /* Life */
 
-/* The connection leaves its host; its stream is somebody else's from here on. */
-static void retire(struct http_connection *conn)
+void connection_retire(struct http_connection *conn)
 {
     struct http_host *host = conn->host;
 
@@ -126,14 +51,13 @@ static void retire(struct http_connection *conn)
     host->on_closed(host);
 }
 
-/* Send what is queued, then close. */
-static void finish(struct http_connection *conn)
+void connection_finish(struct http_connection *conn)
 {
     stream_finish(conn->stream);
-    retire(conn);
+    connection_retire(conn);
 }
 
-static void free_request(struct http_connection *conn)
+void connection_free_request(struct http_connection *conn)
 {
     struct http_request *req = conn->req;
 
@@ -152,12 +76,12 @@ static void lose(struct http_connection *conn)
 
         conn->state = CONNECTION_SKIP; /* so that nothing is processed meanwhile */
         conn->host->handler->on_abort(req);
-        free_request(conn);
+        connection_free_request(conn);
         stream_reset(stream);
     } else {
         stream_finish(stream);
     }
-    retire(conn);
+    connection_retire(conn);
 }
 
 static void on_task(struct loop_task *task)
@@ -172,13 +96,13 @@ static void on_task(struct loop_task *task)
     process(conn);
 }
 
-static void process_later(struct http_connection *conn)
+void connection_process_later(struct http_connection *conn)
 {
     if (!conn->processing)
         loop_defer(conn->host->loop, &conn->task);
 }
 
-static const struct h1_date *date_now(struct http_host *host)
+const struct h1_date *connection_date(struct http_host *host)
 {
     struct timespec now;
 
@@ -199,7 +123,7 @@ static void refuse(struct http_connection *conn, unsigned status, const char *wh
         .body_kind = HTTP_BODY_LENGTH,
         .body_length = strlen(what) + 1,
         .version_minor = 1,
-        .date = date_now(host),
+        .date = connection_date(host),
     };
     int r;
 
@@ -209,7 +133,7 @@ static void refuse(struct http_connection *conn, unsigned status, const char *wh
     buf_append_string(&host->scratch, what);
     buf_append_byte(&host->scratch, '\n');
     stream_write(conn->stream, buf_bytes(&host->scratch));
-    finish(conn);
+    connection_finish(conn);
 }
 
 static void on_timer(struct timer *timer)
@@ -471,7 +395,7 @@ static void process(struct http_connection *conn)
     if (conn->state == CONNECTION_HEAD && conn->input.len == 0) {
         buf_fini(&conn->input);
         if (conn->host->draining) {
-            finish(conn);
+            connection_finish(conn);
             return;
         }
     }
@@ -510,7 +434,7 @@ static void on_read(void *ctx, uint8_t *bytes, size_t len)
     if (data.len > 0)
         buf_append_bytes(&conn->input, data);
     if (conn->state != CONNECTION_HEAD || conn->input.len == len || conn->input.len == 0)
-        restart_timeout(conn); /* a head does not get more time by dripping in */
+        connection_restart_timeout(conn); /* a head does not get more time by dripping in */
     process(conn);
 }
 
@@ -535,7 +459,7 @@ static void on_drain(void *ctx)
     conn->host->handler->on_drain(conn->req);
 }
 
-static const struct stream_handler connection_stream_handler = {
+static const struct stream_handler stream_handler = {
     .on_read = on_read,
     .on_end = on_end,
     .on_fault = on_fault,
@@ -551,7 +475,7 @@ void http_connection_open(struct http_host *host, int fd)
     conn->task.cb = on_task;
     list_push_back(&host->connections, &conn->link);
     host->connection_count++;
-    conn->stream = stream_open(host->loop, fd, &connection_stream_handler, conn);
+    conn->stream = stream_open(host->loop, fd, &stream_handler, conn);
     conn->since_ms = loop_now_ms(host->loop);
     timer_start(&conn->timer, host->loop, host->options.head_timeout_ms);
 }
@@ -560,7 +484,7 @@ void http_connection_drain(struct http_connection *conn)
 {
     conn->keep_alive = false;
     if (conn->state == CONNECTION_HEAD && conn->input.len == 0)
-        finish(conn);
+        connection_finish(conn);
 }
 
 void http_connection_close(struct http_connection *conn)
@@ -634,250 +558,7 @@ void http_request_read_more(struct http_request *req)
         if (conn->input.len == 0 && !conn->head_sent)
             stream_write(conn->stream, BYTES("HTTP/1.1 100 Continue\r\n\r\n"));
     }
-    restart_timeout(conn);
+    connection_restart_timeout(conn);
     if (conn->input.len > 0 || conn->in_done)
-        process_later(conn);
-}
-
-/* Answers */
-
-/* Too much of the body has not arrived yet to wait for it just to keep the connection. */
-static bool too_long_to_skip(const struct http_connection *conn)
-{
-    return !conn->in_done && conn->in_kind == HTTP_BODY_LENGTH &&
-           conn->in_left > LIMIT_HTTP_BODY_DRAIN_BYTES;
-}
-
-/* Whether the connection can be used again after this answer. */
-static void judge_keep_alive(struct http_connection *conn, const struct http_header *headers,
-                             size_t header_count)
-{
-    if (conn->host->draining || h1_headers_close(headers, header_count))
-        conn->keep_alive = false;
-    if (!conn->in_done && conn->expects_continue)
-        conn->keep_alive = false; /* will the client send its body or not? */
-    if (too_long_to_skip(conn) && !conn->asked)
-        conn->keep_alive = false;
-}
-
-int http_response_head(struct http_request *req, unsigned status, struct bytes reason,
-                       const struct http_header *headers, size_t header_count,
-                       enum http_body_kind kind, uint64_t length)
-{
-    struct http_connection *conn = req->connection;
-    struct http_host *host = conn->host;
-    struct h1_response_head head = {
-        .status = status,
-        .reason = reason,
-        .headers = headers,
-        .header_count = header_count,
-        .body_kind = kind,
-        .body_length = length,
-        .version_minor = conn->version_minor,
-        .head_request = conn->is_head,
-        .date = date_now(host),
-    };
-    int r;
-
-    ASSERT(!conn->head_sent && kind != HTTP_BODY_TO_END);
-    if (status < 200 || status > 599)
-        return err_raise(-EINVAL);
-    judge_keep_alive(conn, headers, header_count);
-    conn->out_empty = conn->is_head || !h1_status_has_body(status) || kind == HTTP_BODY_NONE;
-    if (kind == HTTP_BODY_CHUNKED && conn->version_minor == 0 && !conn->out_empty) {
-        kind = HTTP_BODY_TO_END;
-        conn->keep_alive = false;
-    }
-    head.keep_alive = conn->keep_alive;
-
-    buf_clear(&host->scratch);
-    r = h1_write_response(&host->scratch, &head);
-    if (r < 0)
-        return err_pass(r);
-    stream_write(conn->stream, buf_bytes(&host->scratch));
-    conn->head_sent = true;
-    conn->out_kind = kind;
-    conn->out_left = length;
-    return 0;
-}
-
-/* True if `len` bytes may be sent; more than announced must never get out. */
-static bool account(struct http_connection *conn, size_t len)
-{
-    ASSERT(conn->head_sent);
-    if (conn->out_empty || conn->out_excess || len == 0)
-        return false;
-    if (conn->out_kind == HTTP_BODY_LENGTH) {
-        if (len > conn->out_left) {
-            conn->out_excess = true; /* http_response_end() will cut the answer off */
-            return false;
-        }
-        conn->out_left -= len;
-    }
-    return true;
-}
-
-static void write_chunk_head(struct http_connection *conn, size_t len)
-{
-    char line[CHUNKED_HEAD_MAX];
-
-    if (conn->out_kind == HTTP_BODY_CHUNKED)
-        stream_write(conn->stream, bytes_of(line, chunked_head(line, len)));
-}
-
-static bool after_write(struct http_connection *conn, bool full)
-{
-    if (conn->out_kind == HTTP_BODY_CHUNKED)
-        full |= stream_write(conn->stream, BYTES("\r\n"));
-    conn->wait_drain |= full;
-    return full;
-}
-
-bool http_response_write(struct http_request *req, struct bytes piece)
-{
-    struct http_connection *conn = req->connection;
-
-    if (!account(conn, piece.len))
-        return false;
-    write_chunk_head(conn, piece.len);
-    return after_write(conn, stream_write(conn->stream, piece));
-}
-
-bool http_response_write_blob(struct http_request *req, struct blob *piece)
-{
-    struct http_connection *conn = req->connection;
-
-    if (!account(conn, blob_bytes(piece).len))
-        return false;
-    write_chunk_head(conn, blob_bytes(piece).len);
-    return after_write(conn, stream_write_blob(conn->stream, piece));
-}
-
-static void cut_off(struct http_connection *conn)
-{
-    struct stream *stream = conn->stream;
-
-    free_request(conn);
-    stream_reset(stream);
-    retire(conn);
-}
-
-void http_response_end(struct http_request *req)
-{
-    struct http_connection *conn = req->connection;
-
-    ASSERT(conn->head_sent && conn->state == CONNECTION_BUSY);
-    if (!conn->out_empty && conn->out_kind == HTTP_BODY_LENGTH &&
-        (conn->out_left > 0 || conn->out_excess)) {
-        cut_off(conn);
-        return;
-    }
-    if (!conn->out_empty && conn->out_kind == HTTP_BODY_CHUNKED)
-        stream_write(conn->stream, BYTES(CHUNKED_LAST));
-    free_request(conn);
-    conn->wanted = false;
-    if (!conn->keep_alive || too_long_to_skip(conn)) {
-        finish(conn);
-        return;
-    }
-
-    conn->state = conn->in_done ? CONNECTION_HEAD : CONNECTION_SKIP;
-    if (conn->in_kind == HTTP_BODY_CHUNKED)
-        conn->in_left = LIMIT_HTTP_BODY_DRAIN_BYTES;
-    restart_timeout(conn);
-    if (conn->input.len > 0 || conn->read_paused || conn->host->draining)
-        process_later(conn);
-}
-
-int http_response_send(struct http_request *req, unsigned status, struct bytes reason,
-                       const struct http_header *headers, size_t header_count, struct bytes body)
-{
-    int r =
-        http_response_head(req, status, reason, headers, header_count, HTTP_BODY_LENGTH, body.len);
-
-    if (r < 0)
-        return err_pass(r);
-    http_response_write(req, body);
-    http_response_end(req);
-    return 0;
-}
-
-void http_response_abort(struct http_request *req)
-{
-    struct http_connection *conn = req->connection;
-    int r;
-
-    if (conn->head_sent) {
-        cut_off(conn);
-        return;
-    }
-    r = http_response_send(req, 500, (struct bytes){0}, NULL, 0, BYTES("Internal Server Error"));
-    ASSERT(r == 0);
-}
-
-/* The embedder's headers for the 101. What the handshake says itself is left out, for an answer
- * may have been copied from another server's. */
-static int write_upgrade_headers(struct buf *out, const struct http_upgrade *upgrade)
-{
-    for (size_t i = 0; i < upgrade->header_count; i++) {
-        const struct http_header *header = &upgrade->headers[i];
-        int r;
-
-        if (h1_header_framing(header->name) ||
-            bytes_equal_nocase(header->name, BYTES("sec-websocket-accept")) ||
-            bytes_equal_nocase(header->name, BYTES("sec-websocket-extensions")) ||
-            (upgrade->protocol.len > 0 &&
-             bytes_equal_nocase(header->name, BYTES("sec-websocket-protocol"))))
-            continue;
-        r = h1_write_header(out, header);
-        if (r < 0)
-            return err_pass(r);
-    }
-    return 0;
-}
-
-static int write_upgrade(struct http_connection *conn, const struct http_upgrade *upgrade,
-                         bool deflate)
-{
-    struct http_header protocol = {BYTES("Sec-WebSocket-Protocol"), upgrade->protocol};
-    struct buf *out = &conn->host->scratch;
-    char accept[WS_ACCEPT_SIZE];
-    int r;
-
-    buf_clear(out);
-    ws_handshake_accept(conn->ws_key, accept);
-    buf_append_format(out,
-                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                      "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
-                      accept);
-    if (deflate)
-        buf_append_string(out, "Sec-WebSocket-Extensions: " WS_DEFLATE_EXTENSION "\r\n");
-    r = upgrade->protocol.len > 0 ? h1_write_header(out, &protocol) : 0;
-    if (r == 0)
-        r = write_upgrade_headers(out, upgrade);
-    if (r < 0)
-        return err_pass(r);
-    buf_append_string(out, "\r\n");
-    return 0;
-}
-
-int http_request_upgrade_websocket(struct http_request *req, const struct http_upgrade *upgrade,
-                                   const struct ws_handler *handler, void *ctx,
-                                   struct ws_connection **out)
-{
-    struct http_connection *conn = req->connection;
-    struct stream *stream = conn->stream;
-    bool deflate = upgrade->deflate && ws_handshake_offers_deflate(req->headers, req->header_count);
-    int r;
-
-    ASSERT(req->websocket && !conn->head_sent && conn->in_done);
-    r = write_upgrade(conn, upgrade, deflate);
-    if (r < 0)
-        return err_pass(r);
-    stream_write(stream, buf_bytes(&conn->host->scratch));
-
-    free_request(conn);
-    *out = ws_create(stream, false, deflate, buf_bytes(&conn->input), handler, ctx);
-    retire(conn);
-    return 0;
+        connection_process_later(conn);
 }

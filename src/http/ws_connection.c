@@ -260,9 +260,9 @@ bool ws_send_ping(struct ws_connection *ws, struct bytes data)
     return may_send_message(ws) && send_frame(ws, WS_PING, false, data);
 }
 
-bool ws_send_blob(struct ws_connection *ws, struct blob *blob)
+bool ws_send_part(struct ws_connection *ws, struct blob *blob, size_t at, size_t len)
 {
-    struct bytes bytes = blob_bytes(blob);
+    struct bytes bytes = bytes_slice(blob_bytes(blob), at, at + len);
     struct ws_frame frame;
     const char *what;
     int r;
@@ -270,12 +270,17 @@ bool ws_send_blob(struct ws_connection *ws, struct blob *blob)
     if (!may_send_message(ws))
         return false;
     if (!ws->state.client)
-        return stream_write_blob(ws->stream, blob);
+        return stream_write_part(ws->stream, blob, at, len);
 
     r = ws_frame_parse(bytes, WS_FROM_SERVER, false, &frame, &what);
     ASSERT(r == 0 && frame.head_bytes + frame.length == bytes.len);
     return send_masked(ws, (enum ws_opcode)frame.opcode, false,
                        bytes_slice(bytes, frame.head_bytes, bytes.len));
+}
+
+bool ws_send_blob(struct ws_connection *ws, struct blob *blob)
+{
+    return ws_send_part(ws, blob, 0, blob_bytes(blob).len);
 }
 
 size_t ws_queued_bytes(const struct ws_connection *ws)

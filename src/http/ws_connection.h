@@ -80,6 +80,10 @@ bool ws_send_ping(struct ws_connection *ws, struct bytes data);
  * the same blob serves any number of connections and threads. */
 bool ws_send_blob(struct ws_connection *ws, struct blob *frame);
 
+/* The same with one frame of a blob that has more of them. Those that follow each other there leave
+ * as one piece. */
+bool ws_send_part(struct ws_connection *ws, struct blob *frames, size_t at, size_t len);
+
 /* In on_error(): with which code our Close says what the peer did; 0 if it could not be told. */
 uint16_t ws_error_code(const struct ws_connection *ws);
 
