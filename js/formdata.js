@@ -9,10 +9,10 @@ import {
   requireArguments,
   toUSVString,
   joinBytes,
-  makeIteratorClass,
 } from "./webidl.js";
 import { File, isBlob, blobBytes, fileFromBytes } from "./blob.js";
 import { encodeUtf8, decodeUtf8 } from "./encoding.js";
+import { allValues, firstValue, makePairIterator, replacePair } from "./pair_list.js";
 import { parseForm } from "./url.js";
 
 let listOf;
@@ -55,16 +55,13 @@ export class FormData {
   get(name) {
     if (arguments.length < 1) requireArguments(0, 1, "get", "FormData");
     name = toUSVString(name);
-    for (let i = 0; i < this.#list.length; i += 2) if (this.#list[i] === name) return this.#list[i + 1];
-    return null;
+    return firstValue(this.#list, name);
   }
 
   getAll(name) {
     if (arguments.length < 1) requireArguments(0, 1, "getAll", "FormData");
     name = toUSVString(name);
-    const values = [];
-    for (let i = 0; i < this.#list.length; i += 2) if (this.#list[i] === name) values.push(this.#list[i + 1]);
-    return values;
+    return allValues(this.#list, name);
   }
 
   has(name) {
@@ -78,17 +75,7 @@ export class FormData {
     if (arguments.length < 2) requireArguments(arguments.length, 2, "set", "FormData");
     name = toUSVString(name);
     value = toEntryValue(value, filename, arguments.length);
-    const kept = [];
-    let placed = false;
-    for (let i = 0; i < this.#list.length; i += 2) {
-      if (this.#list[i] !== name) kept.push(this.#list[i], this.#list[i + 1]);
-      else if (!placed) {
-        kept.push(name, value);
-        placed = true;
-      }
-    }
-    if (!placed) kept.push(name, value);
-    this.#list = kept;
+    this.#list = replacePair(this.#list, name, value);
   }
 
   forEach(callback, self) {
@@ -98,23 +85,17 @@ export class FormData {
   }
 
   entries() {
-    return iterate({ form: this, at: 0, pick: null });
+    return iterate(this, null);
   }
   keys() {
-    return iterate({ form: this, at: 0, pick: 0 });
+    return iterate(this, 0);
   }
   values() {
-    return iterate({ form: this, at: 0, pick: 1 });
+    return iterate(this, 1);
   }
 }
 
-const iterate = makeIteratorClass("FormData", (state) => {
-  const list = listOf(state.form);
-  if (state.at >= list.length) return undefined;
-  const at = state.at;
-  state.at += 2;
-  return state.pick === null ? [list[at], list[at + 1]] : list[at + state.pick];
-});
+const iterate = makePairIterator("FormData", listOf);
 
 Object.defineProperty(FormData.prototype, Symbol.iterator, {
   value: FormData.prototype.entries,

@@ -7,7 +7,8 @@
  */
 
 import { natives } from "./natives.js";
-import { exposeClass, inspectors, requireArguments, toUSVString, isObject, makeIteratorClass } from "./webidl.js";
+import { exposeClass, inspectors, requireArguments, toUSVString, isObject } from "./webidl.js";
+import { allValues, firstValue, makePairIterator, replacePair } from "./pair_list.js";
 import { encodeUtf8 } from "./encoding.js";
 import { compat } from "./compat.js";
 
@@ -410,17 +411,13 @@ export class URLSearchParams {
   get(name) {
     if (arguments.length < 1) requireArguments(0, 1, "get", "URLSearchParams");
     name = toUSVString(name);
-    const list = this.#list;
-    for (let i = 0; i < list.length; i += 2) if (list[i] === name) return list[i + 1];
-    return null;
+    return firstValue(this.#list, name);
   }
 
   getAll(name) {
     if (arguments.length < 1) requireArguments(0, 1, "getAll", "URLSearchParams");
     name = toUSVString(name);
-    const values = [];
-    for (let i = 0; i < this.#list.length; i += 2) if (this.#list[i] === name) values.push(this.#list[i + 1]);
-    return values;
+    return allValues(this.#list, name);
   }
 
   has(name, value) {
@@ -437,17 +434,7 @@ export class URLSearchParams {
     if (arguments.length < 2) requireArguments(arguments.length, 2, "set", "URLSearchParams");
     name = toUSVString(name);
     value = toUSVString(value);
-    const kept = [];
-    let placed = false;
-    for (let i = 0; i < this.#list.length; i += 2) {
-      if (this.#list[i] !== name) kept.push(this.#list[i], this.#list[i + 1]);
-      else if (!placed) {
-        kept.push(name, value);
-        placed = true;
-      }
-    }
-    if (!placed) kept.push(name, value);
-    this.#list = kept;
+    this.#list = replacePair(this.#list, name, value);
     this.#changed();
   }
 
@@ -466,13 +453,13 @@ export class URLSearchParams {
   }
 
   entries() {
-    return iterate({ params: this, at: 0, pick: null });
+    return iterate(this, null);
   }
   keys() {
-    return iterate({ params: this, at: 0, pick: 0 });
+    return iterate(this, 0);
   }
   values() {
-    return iterate({ params: this, at: 0, pick: 1 });
+    return iterate(this, 1);
   }
   toString() {
     return serializeForm(this.#list);
@@ -481,13 +468,7 @@ export class URLSearchParams {
 
 const PAIR_TEXT = "Invalid URL search params sequence.";
 
-const iterate = makeIteratorClass("URLSearchParams", (state) => {
-  const list = listOf(state.params);
-  if (state.at >= list.length) return undefined;
-  const at = state.at;
-  state.at += 2;
-  return state.pick === null ? [list[at], list[at + 1]] : list[at + state.pick];
-});
+const iterate = makePairIterator("URLSearchParams", listOf);
 
 Object.defineProperty(URLSearchParams.prototype, Symbol.iterator, {
   value: URLSearchParams.prototype.entries,

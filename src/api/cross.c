@@ -211,10 +211,9 @@ struct failure *cross_thrown(struct worker *worker, const struct js_error *error
     return failure;
 }
 
-void worker_log_thrown(struct worker *worker, const struct js_error *error)
+void worker_describe_thrown(struct worker *worker, const struct js_error *error, struct buf *text)
 {
     JSObjectRef describe = js_ref_object(&worker->hooks.describe_thrown);
-    struct buf text = {0};
     JSValueRef described = NULL;
     JSValueRef exception = NULL;
 
@@ -223,10 +222,17 @@ void worker_log_thrown(struct worker *worker, const struct js_error *error)
 
         described = js_call(worker->realm, describe, NULL, 1, argv, NULL);
     }
-    if (described == NULL || !js_text_append(&text, worker->realm, described, &exception)) {
-        buf_clear(&text);
-        js_error_format(error, &text);
+    if (described == NULL || !js_text_append(text, worker->realm, described, &exception)) {
+        buf_clear(text);
+        js_error_format(error, text);
     }
+}
+
+void worker_log_thrown(struct worker *worker, const struct js_error *error)
+{
+    struct buf text = {0};
+
+    worker_describe_thrown(worker, error, &text);
     log_error("%s", buf_string(&text));
     buf_fini(&text);
 }

@@ -29,5 +29,7 @@ JSValueRef cross_error(struct worker *worker, const struct failure *failure, uns
 struct failure *cross_failure_from(struct js_call *call, size_t i);
 /* The failure for what a script threw. Never NULL. */
 struct failure *cross_thrown(struct worker *worker, const struct js_error *error, unsigned flags);
+/* What was thrown, as the log shows it, with the lines of the user's sources. Appends. */
+void worker_describe_thrown(struct worker *worker, const struct js_error *error, struct buf *text);
 /* Log an error of a script that nobody will see otherwise. */
 void worker_log_thrown(struct worker *worker, const struct js_error *error);

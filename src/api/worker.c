@@ -123,20 +123,9 @@ static void keep_hooks(struct worker *worker, JSObjectRef hooks)
 /* What the script threw, in words for whoever started it. */
 static int threw(struct worker *worker, struct js_error *error, struct err_text *why)
 {
-    JSObjectRef describe = js_ref_object(&worker->hooks.describe_thrown);
     struct buf text = {0};
-    JSValueRef described = NULL;
-    JSValueRef exception = NULL;
 
-    if (describe != NULL && error->value.value != NULL) {
-        JSValueRef argv[] = {error->value.value};
-
-        described = js_call(worker->realm, describe, NULL, 1, argv, NULL);
-    }
-    if (described == NULL || !js_text_append(&text, worker->realm, described, &exception)) {
-        buf_clear(&text);
-        js_error_format(error, &text);
-    }
+    worker_describe_thrown(worker, error, &text);
     err_text_set(why, "%s", buf_string(&text));
     buf_fini(&text);
     js_error_fini(error);
