@@ -25,6 +25,16 @@ struct blob *blob_create(const void *data, size_t len)
     return blob;
 }
 
+struct blob *blob_create_room(size_t len, uint8_t **data)
+{
+    struct blob *blob = mem_alloc(sizeof *blob + len);
+
+    atomic_init(&blob->refs, 1);
+    blob->len = len;
+    blob->data = *data = blob->tail;
+    return blob;
+}
+
 struct blob *blob_take(void *data, size_t len)
 {
     struct blob *blob = mem_alloc(sizeof *blob);

@@ -22,6 +22,10 @@ struct blob *blob_take(void *data, size_t len);
 /* Takes over what the buffer holds and leaves it empty. */
 struct blob *blob_take_buf(struct buf *buf);
 
+/* `len` bytes that the caller fills, once each, at *data: whoever is to read is told how far it has
+ * come. */
+struct blob *blob_create_room(size_t len, uint8_t **data);
+
 /* One more reference; returns `blob`. */
 struct blob *blob_ref(struct blob *blob);
 

@@ -16,6 +16,8 @@
 #define LIMIT_LOOP_READ_BYTES         (64 * 1024)        /* ours: all sockets of a loop share it */
 #define LIMIT_LOOP_TASK_ROUNDS        64                 /* ours: tasks deferring tasks, per turn */
 #define LIMIT_LOOP_SPARE_CHUNKS       32                 /* ours: of 2 KB, sent, for next answers */
+#define LIMIT_LOOP_SPARE_REFERENCES   4096               /* ours: of 64 bytes, the same */
+#define LIMIT_LOOP_FLUSHES            64                 /* ours: streams, then sockets are served */
 #define LIMIT_STREAM_HIGH_BYTES       (256 * 1024)       /* ours: unsent, then writers wait */
 #define LIMIT_STREAM_LOW_BYTES        (64 * 1024)        /* ours: unsent, then they may go on */
 #define LIMIT_STREAM_LINGER_MS        5000               /* ours: closing, and the peer is silent */

@@ -48,12 +48,13 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct loop *loop = container_of(prepare, struct loop, prepare);
     unsigned rounds = 0;
+    bool all;
 
     do {
         run_hooks(loop);
         run_tasks(loop);
-        stream_flush_all(loop);
-    } while (has_work(loop) && ++rounds < LIMIT_LOOP_TASK_ROUNDS);
+        all = stream_flush_some(loop);
+    } while (all && has_work(loop) && ++rounds < LIMIT_LOOP_TASK_ROUNDS);
 
     stream_bury(loop);
     if (!has_work(loop))
@@ -75,6 +76,7 @@ int loop_create(struct loop **out)
     list_init(&loop->streams);
     list_init(&loop->graves);
     list_init(&loop->spare_chunks);
+    list_init(&loop->spare_references);
     heap_init(&loop->timers);
     loop->read_buffer = mem_alloc(LIMIT_LOOP_READ_BYTES);
 
@@ -116,6 +118,7 @@ void loop_destroy(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     uv_run(&loop->uv, UV_RUN_DEFAULT);
+    stream_flush_all(loop);
 }
 
 void loop_turn(struct loop *loop, bool may_wait)

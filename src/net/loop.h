@@ -10,7 +10,8 @@
  * Order of things in one turn: sockets and wake-ups are served, due timers run, then, right
  * before the loop sleeps, hooks run, deferred tasks run, and every stream that was written to is
  * flushed with one system call; all three again if that gave more to do. What is said during a
- * turn therefore leaves together.
+ * turn therefore leaves together. Where many streams are to be flushed, sockets and wake-ups are
+ * served in between: what else is said to those that still wait goes with the same call.
  *
  * Everything here belongs to the thread that runs the loop. Other threads use wake.h.
  */
@@ -51,6 +52,8 @@ struct loop {
     size_t stream_count;
     struct list spare_chunks; /* stream.c's: sent, kept for the next answers */
     size_t spare_chunk_count;
+    struct list spare_references; /* the same, of chunks that refer to blobs */
+    size_t spare_reference_count;
     uint8_t *read_buffer; /* owned; LIMIT_LOOP_READ_BYTES, lent to one read callback at a time */
     bool reading;         /* read_buffer is lent */
 };

@@ -118,8 +118,41 @@ static struct chunk *chunk_take(struct loop *loop)
     return chunk;
 }
 
+/* One that refers to a blob; kept the same way. */
+static struct chunk *reference_take(struct loop *loop, struct blob *blob, size_t at, size_t len)
+{
+    struct list *spare = list_pop_front(&loop->spare_references);
+    struct chunk *chunk;
+
+    if (spare == NULL) {
+        chunk = mem_alloc(sizeof *chunk);
+    } else {
+        chunk = container_of(spare, struct chunk, link);
+        loop->spare_reference_count--;
+    }
+    *chunk = (struct chunk){.blob = blob_ref(blob), .at = at, .len = at + len};
+    return chunk;
+}
+
+static void reference_done(struct loop *loop, struct chunk *chunk)
+{
+    if (loop->spare_reference_count >= LIMIT_LOOP_SPARE_REFERENCES) {
+        chunk_free(chunk);
+        return;
+    }
+    blob_unref(chunk->blob);
+    chunk->blob = NULL;
+    list_remove(&chunk->link);
+    list_push_front(&loop->spare_references, &chunk->link);
+    loop->spare_reference_count++;
+}
+
 static void chunk_done(struct loop *loop, struct chunk *chunk)
 {
+    if (chunk->blob != NULL) {
+        reference_done(loop, chunk);
+        return;
+    }
     if (chunk->cap != CHUNK_BYTES || loop->spare_chunk_count >= LIMIT_LOOP_SPARE_CHUNKS) {
         chunk_free(chunk);
         return;
@@ -342,19 +375,28 @@ bool stream_write(struct stream *stream, struct bytes data)
     return after_write(stream);
 }
 
-bool stream_write_blob(struct stream *stream, struct blob *blob)
+bool stream_write_part(struct stream *stream, struct blob *blob, size_t at, size_t len)
 {
-    struct chunk *chunk;
-    size_t len = blob_bytes(blob).len;
+    struct list *last = list_last(&stream->chunks);
+    struct chunk *chunk = last != NULL ? container_of(last, struct chunk, link) : NULL;
 
     ASSERT(!stream->closed);
+    ASSERT(at + len <= blob_bytes(blob).len);
     if (stream->fault < 0 || len == 0)
         return false;
-    chunk = mem_alloc(sizeof *chunk);
-    *chunk = (struct chunk){.blob = blob_ref(blob), .len = len};
-    list_push_back(&stream->chunks, &chunk->link);
+    if (chunk != NULL && chunk->blob == blob && chunk->len == at) {
+        chunk->len += len;
+    } else {
+        chunk = reference_take(stream->loop, blob, at, len);
+        list_push_back(&stream->chunks, &chunk->link);
+    }
     stream->queued_bytes += len;
     return after_write(stream);
+}
+
+bool stream_write_blob(struct stream *stream, struct blob *blob)
+{
+    return stream_write_part(stream, blob, 0, blob_bytes(blob).len);
 }
 
 void stream_flush(struct stream *stream)
@@ -404,15 +446,27 @@ static void flush_and_report(struct stream *stream)
     report(stream);
 }
 
-void stream_flush_all(struct loop *loop)
+bool stream_flush_some(struct loop *loop)
 {
     struct list due;
     struct list *link;
+    unsigned count = 0;
 
     list_init(&due);
     list_splice_back(&due, &loop->unsent);
-    while ((link = list_pop_front(&due)) != NULL)
+    while (count++ < LIMIT_LOOP_FLUSHES && (link = list_pop_front(&due)) != NULL)
         flush_and_report(container_of(link, struct stream, unsent));
+    if (list_empty(&due))
+        return true;
+    list_splice_back(&due, &loop->unsent); /* those before what was written meanwhile */
+    list_splice_back(&loop->unsent, &due);
+    return false;
+}
+
+void stream_flush_all(struct loop *loop)
+{
+    while (!stream_flush_some(loop))
+        ;
 }
 
 static bool may_read(const struct stream *stream)
@@ -524,7 +578,9 @@ void stream_bury(struct loop *loop)
 void stream_drop_spares(struct loop *loop)
 {
     drop_chunks(&loop->spare_chunks);
+    drop_chunks(&loop->spare_references);
     loop->spare_chunk_count = 0;
+    loop->spare_reference_count = 0;
 }
 
 void stream_close(struct stream *stream)

@@ -62,6 +62,9 @@ bool stream_write(struct stream *stream, struct bytes data);
 /* Queue a blob by reference (takes one of its own). */
 bool stream_write_blob(struct stream *stream, struct blob *blob);
 
+/* The same with `len` bytes of it from `at` on. Parts that follow each other become one piece. */
+bool stream_write_part(struct stream *stream, struct blob *blob, size_t at, size_t len);
+
 /* Send now what can be sent without waiting. */
 void stream_flush(struct stream *stream);
 
@@ -98,8 +101,9 @@ void stream_parcel_discard(struct stream_parcel *parcel);
 /* The peer's numeric address, "" if unknown. */
 void stream_peer_address(const struct stream *stream, char *text, size_t size);
 
-/* For loop.c: flush what was written, free what libuv never held and what is kept for later, close
- * everything. */
+/* For loop.c: flush what was written (some: false if streams are left for the next turn), free what
+ * libuv never held and what is kept for later, close everything. */
+bool stream_flush_some(struct loop *loop);
 void stream_flush_all(struct loop *loop);
 void stream_bury(struct loop *loop);
 void stream_drop_spares(struct loop *loop);

@@ -48,6 +48,39 @@ static void forget(struct loop_task *task)
     wires->frame = NULL;
 }
 
+enum {
+    RUN_BYTES = 16 * 1024,
+    RUN_PAYLOAD_MAX = 2048,
+};
+
+/* Frames of small messages stand one after the other in one blob: several messages that wait for
+ * one connection are then one piece of memory, and one reference. */
+static void frame_make(struct wires *wires, struct bytes payload, bool text)
+{
+    uint8_t head[WS_FRAME_HEAD_MAX];
+    size_t head_len;
+
+    if (payload.len > RUN_PAYLOAD_MAX) {
+        wires->frame = text ? ws_frame_text_blob(payload) : ws_frame_binary_blob(payload);
+        wires->frame_at = 0;
+        wires->frame_len = blob_bytes(wires->frame).len;
+        return;
+    }
+    head_len = ws_frame_head(head, text ? WS_TEXT : WS_BINARY, false, payload.len, NULL);
+    if (wires->run == NULL || RUN_BYTES - wires->run_len < head_len + payload.len) {
+        blob_unref(wires->run);
+        wires->run = blob_create_room(RUN_BYTES, &wires->run_data);
+        wires->run_len = 0;
+    }
+    wires->frame = blob_ref(wires->run);
+    wires->frame_at = wires->run_len;
+    wires->frame_len = head_len + payload.len;
+    memcpy(wires->run_data + wires->run_len, head, head_len);
+    if (payload.len > 0)
+        memcpy(wires->run_data + wires->run_len + head_len, payload.data, payload.len);
+    wires->run_len += wires->frame_len;
+}
+
 /* The frame for `data` if it is worth one: from the second time in a row. NULL: send it as is. */
 static struct blob *frame_for(struct wires *wires, struct blob *data, bool text)
 {
@@ -59,8 +92,7 @@ static struct blob *frame_for(struct wires *wires, struct blob *data, bool text)
         return NULL;
     }
     if (wires->frame == NULL)
-        wires->frame =
-            text ? ws_frame_text_blob(blob_bytes(data)) : ws_frame_binary_blob(blob_bytes(data));
+        frame_make(wires, blob_bytes(data), text);
     return wires->frame;
 }
 
@@ -109,7 +141,7 @@ static void wire_send(struct socket_wire *base, struct blob *data, bool text)
         return;
     frame = frame_for(wire->wires, data, text);
     if (frame != NULL)
-        ws_send_blob(wire->ws, frame);
+        ws_send_part(wire->ws, frame, wire->wires->frame_at, wire->wires->frame_len);
     else if (text)
         ws_send_text(wire->ws, blob_bytes(data));
     else
@@ -401,6 +433,8 @@ void wires_fini(struct wires *wires)
     ASSERT(wires->count == 0);
     loop_task_cancel(&wires->forget);
     forget(&wires->forget);
+    blob_unref(wires->run);
+    wires->run = NULL;
     pair_unref(wires->pair);
     wires->pair = NULL;
 }

@@ -34,9 +34,13 @@ struct wires {
     size_t count;
     struct blob *sent; /* what was sent last; one reference */
     bool sent_text;
-    struct blob *frame;      /* the same framed; NULL until it is sent twice */
+    struct blob *frame; /* what holds the same framed; NULL until it is sent twice */
+    size_t frame_at, frame_len;
     struct loop_task forget; /* lets go of both before the loop sleeps */
-    struct auto_pair *pair;  /* the auto-response set last; one reference */
+    struct blob *run;        /* frames of small messages, one after the other; one reference */
+    uint8_t *run_data;
+    size_t run_len;         /* so far */
+    struct auto_pair *pair; /* the auto-response set last; one reference */
 };
 
 void wires_init(struct wires *wires, struct loop *loop, struct shard *shard,

@@ -93,6 +93,62 @@ TEST(what_is_written_in_a_turn_leaves_together)
     finish(&peer);
 }
 
+TEST(parts_of_a_blob_that_follow_each_other_leave_as_one)
+{
+    struct loopback peer;
+    uint8_t *room;
+    struct blob *blob = blob_create_room(12, &room);
+
+    begin(&peer);
+    memcpy(room, "one two", 7);
+    stream_write_part(stream, blob, 0, 3);
+    stream_write_part(stream, blob, 3, 4);
+    loop_turn(loop, false);
+    memcpy(room + 7, "three", 5);
+    stream_write_part(stream, blob, 7, 5);
+    stream_write_part(stream, blob, 0, 3);
+    CHECK_EQ(stream_queued_bytes(stream), 8);
+    EXPECT(&peer, "one twothreeone");
+    blob_unref(blob);
+    finish(&peer);
+}
+
+TEST(what_is_said_while_others_are_flushed_goes_with_the_rest)
+{
+    enum {
+        COUNT = 2 * LIMIT_LOOP_FLUSHES
+    };
+    struct loopback peer;
+    struct stream *streams[COUNT];
+    int fds[COUNT];
+    char text[16];
+
+    begin(&peer);
+    for (size_t i = 0; i < COUNT; i++) {
+        int pair[2];
+
+        CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+        streams[i] = stream_open(loop, pair[0], &handler, NULL);
+        fds[i] = pair[1];
+        stream_write(streams[i], BYTES("first"));
+    }
+    loop_turn(loop, false);
+    CHECK_EQ(recv(fds[0], text, sizeof text, 0), 5);
+    CHECK_EQ(recv(fds[COUNT - 1], text, sizeof text, 0), -1);
+    for (size_t i = 0; i < COUNT; i++)
+        stream_write(streams[i], BYTES("+more"));
+    loop_turn(loop, false);
+    CHECK_EQ(recv(fds[COUNT - 1], text, sizeof text, 0), 10);
+    CHECK_EQ(recv(fds[0], text, sizeof text, 0), -1);
+    loop_turn(loop, false);
+    CHECK_EQ(recv(fds[0], text, sizeof text, 0), 5);
+    for (size_t i = 0; i < COUNT; i++) {
+        stream_close(streams[i]);
+        close(fds[i]);
+    }
+    finish(&peer);
+}
+
 TEST(a_full_queue_drains_and_says_so)
 {
     struct loopback peer;
