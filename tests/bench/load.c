@@ -23,6 +23,7 @@ static const char usage[] =
     "  --host ADDRESS      (127.0.0.1)\n"
     "  --connections N     (1)\n"
     "  --pipeline N        requests or messages under way (1)\n"
+    "  --senders N         broadcast: connections that send, in turn (1)\n"
     "  --objects N         what {n} in the path stays below (1)\n"
     "  --size BYTES        of a message (32)\n"
     "  --body TEXT         POST this\n"
@@ -147,6 +148,7 @@ static void parse(int argc, char **argv, struct load_options *options)
         {"path", required_argument, NULL, 'u'},
         {"connections", required_argument, NULL, 'c'},
         {"pipeline", required_argument, NULL, 'l'},
+        {"senders", required_argument, NULL, 'e'},
         {"objects", required_argument, NULL, 'o'},
         {"size", required_argument, NULL, 'z'},
         {"body", required_argument, NULL, 'b'},
@@ -163,6 +165,7 @@ static void parse(int argc, char **argv, struct load_options *options)
         case 'u': options->path = optarg; break;
         case 'c': options->connections = number(optarg, LOAD_CONNECTIONS_MAX); break;
         case 'l': options->pipeline = number(optarg, LOAD_PIPELINE_MAX); break;
+        case 'e': options->senders = number(optarg, LOAD_CONNECTIONS_MAX); break;
         case 'o': options->objects = number(optarg, 10000000); break;
         case 'z': options->size = number(optarg, 8000); break;
         case 'b': options->body = optarg; break;
@@ -173,6 +176,8 @@ static void parse(int argc, char **argv, struct load_options *options)
     }
     if (options->port == 0 || options->path == NULL || options->seconds <= 0 || options->size < 8)
         load_die("--port and --path are needed, and a message has 8 bytes or more");
+    if (options->senders > options->connections)
+        load_die("there are more senders than connections");
 }
 
 static void allow_files(void)
@@ -190,6 +195,7 @@ int main(int argc, char **argv)
         .host = "127.0.0.1",
         .connections = 1,
         .pipeline = 1,
+        .senders = 1,
         .objects = 1,
         .size = 32,
         .seconds = 3,

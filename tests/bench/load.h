@@ -8,7 +8,7 @@
  *
  *     load http      requests on kept connections, `pipeline` under way on each
  *     load echo      WebSockets that each send a message and wait for one
- *     load broadcast one WebSocket sends, all of them receive
+ *     load broadcast some WebSockets send, all of them receive
  *     load idle      opens WebSockets, says how long that took, holds them until stdin ends
  *     load start     runs a command until its server answers 200
  *
@@ -35,6 +35,7 @@ struct load_options {
     const char *body; /* NULL: GET */
     unsigned connections;
     unsigned pipeline; /* http: requests, broadcast: messages under way */
+    unsigned senders;  /* broadcast */
     unsigned objects;
     unsigned size; /* bytes of a message */
     double seconds;

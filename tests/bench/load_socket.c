@@ -136,7 +136,7 @@ static void send_broadcast(struct load *load)
 
     load->message_sent_ns[slot] = load_now_ns();
     load->deliveries_left[slot] = load->options->connections;
-    send_message(load, &load->connections[0], number);
+    send_message(load, &load->connections[number % load->options->senders], number);
 }
 
 static size_t take_broadcast(struct load *load, struct load_connection *connection)

@@ -5,7 +5,9 @@
     tests/bench/run.py --quick     about a minute; for a first look only
     tests/bench/run.py -k insert   only rows whose name contains this
 
-Prints a Markdown table: for each row the median of three interleaved runs, processor time of the
+Then one room written three times: in C, in TypeScript here, and the same TypeScript on workerd.
+
+Prints Markdown tables: for each row the median of three interleaved runs, processor time of the
 server per operation, and the ratio. DORMOUSE_BIN, WORKERD_BIN and LOAD_BIN name other programs.
 """
 
@@ -42,20 +44,29 @@ def free_port():
 
 
 class Server:
-    """One of the two, running the bench project on data of its own."""
+    """One of the two, running a project on data of its own."""
 
-    def __init__(self, name):
+    def __init__(self, name, project="project"):
         self.name = name
         self.home = tempfile.mkdtemp(prefix="dormouse-bench-")
         self.project = os.path.join(self.home, "project")
         shutil.copytree(
-            os.path.join(HERE, "project"), self.project, ignore=shutil.ignore_patterns(".*")
+            os.path.join(HERE, project), self.project, ignore=shutil.ignore_patterns(".*")
         )
+        for source in os.listdir(self.project):
+            if source.endswith(".c"):
+                self.compile(os.path.join(self.project, source))
         self.port = free_port()
         self.environment = dict(
             os.environ, PATH=BIN + ":" + os.environ["PATH"], WORKERD_ESBUILD=os.path.join(BIN, "esbuild")
         )
         self.process = None
+
+    @staticmethod
+    def compile(source):
+        include = "-I" + os.path.join(ROOT, "include")
+        command = ["cc", "-O2", "-fPIC", "-shared", include, "-o", source[:-2] + ".so", source]
+        subprocess.run(command, check=True)
 
     def command(self):
         if self.name == "workerd":
@@ -195,12 +206,12 @@ def measure_rows(chosen, names, settings):
 class Holder:
     """Sockets that are open and silent."""
 
-    def __init__(self, server, sockets, objects):
+    def __init__(self, server, sockets, objects, path="/idle/{n}"):
         self.server = server
         self.before = server.rss_kb()
         self.sockets = sockets
         self.process = subprocess.Popen(
-            [LOAD, "idle", "--port", str(server.port), "--path", "/idle/{n}",
+            [LOAD, "idle", "--port", str(server.port), "--path", path,
              "--connections", str(sockets), "--objects", str(objects)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
@@ -236,6 +247,56 @@ def measure_memory(names, sockets, objects):
         for server in servers:
             server.end()
     return found
+
+
+ROOMS = (
+    ("in C, on Dormouse", "dormouse", "room-c"),
+    ("in TypeScript, on Dormouse", "dormouse", "room"),
+    ("the same TypeScript, on workerd", "workerd", "room"),
+)
+MEMBERS = 1000
+
+
+def measure_rooms(names, settings, crowds):
+    """[(title, {crowd: [measurement]}, KB per member)]; they take turns."""
+    found = [
+        (title, Server(name, project).start(), {crowd: [] for crowd in crowds})
+        for title, name, project in ROOMS if name in names
+    ]
+    try:
+        memory = []
+        for _, server, _ in found:
+            load("broadcast", server, "/warm", seconds=0.5, connections=10)
+            time.sleep(0.5)
+            holder = Holder(server, MEMBERS, 1, "/quiet")
+            memory.append(holder.opened())
+            holder.end()
+        for crowd in crowds:
+            row = Row("room", "broadcast", "/room", connections=MEMBERS, pipeline=crowd, senders=crowd)
+            for _ in range(settings.runs):
+                for _, server, measured in found:
+                    measured[crowd].append(row.measure(server, settings))
+            print("  room, %d at a time" % crowd, file=sys.stderr, flush=True)
+    finally:
+        for _, server, _ in found:
+            server.end()
+    return [(title, measured, kb) for (title, _, measured), kb in zip(found, memory)]
+
+
+def print_rooms(rooms, crowds):
+    print("A room of %s members; every message is stored, and durable before anybody sees it.\n" % "{:,}".format(MEMBERS))
+    print("| room | messages under way | messages/s in | deliveries/s out | p50 / p99 ms | CPU µs/delivery "
+          "| load generator | memory per member |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for crowd in crowds:
+        for title, by_crowd, kb in rooms:
+            measured = by_crowd[crowd]
+            rate = median(measured, "rate")
+            print("| %s | %d | %s | %s | %.1f / %.1f | %.2f | %.0f %% of a core | %.1f KB |" % (
+                title, crowd, "{:,.0f}".format(rate / MEMBERS), "{:,.0f}".format(rate),
+                median(measured, "p50"), median(measured, "p99"), median(measured, "cpu"),
+                100 * median(measured, "own_cpu"), kb))
+    print()
 
 
 def measure_start(names, runs):
@@ -384,6 +445,9 @@ def main():
         print_rates(results, names)
         busiest = max(median(m, "own_cpu") for by_name in results.values() for m in by_name.values())
         print("\nThe load generator used at most %.0f %% of one core.\n" % (busiest * 100))
+    if wanted("room"):
+        crowds = (1, 16) if settings.quick else (1, 16, 64)
+        print_rooms(measure_rooms(names, settings, crowds), crowds)
     sizes = measure_sizes(names, settings, wanted)
     if sizes:
         print_sizes(sizes, names)
