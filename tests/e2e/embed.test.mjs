@@ -13,7 +13,16 @@ import { DORMOUSE, SANITIZERS, TARGET, until } from "./support/target.mjs";
 
 const E2E = path.dirname(fileURLToPath(import.meta.url));
 const ROOT = path.resolve(E2E, "../..");
-const FLAGS = (process.env.NATIVE_CFLAGS ?? "").split(/\s+/).filter(Boolean);
+const BUILD = path.dirname(DORMOUSE);
+
+/* A program needs the sanitizer that the library was built with. */
+function sanitizers() {
+    const options = path.join(BUILD, "meson-info/intro-buildoptions.json");
+    const found = fs.existsSync(options) && JSON.parse(fs.readFileSync(options, "utf8")).find(({ name }) => name === "b_sanitize").value;
+    return found && found !== "none" ? [`-fsanitize=${found}`] : [];
+}
+
+const FLAGS = sanitizers();
 const skip = TARGET === "dormouse" ? false : "libdormouse is Dormouse's own";
 
 let home, env;
@@ -21,7 +30,7 @@ before(() => {
     if (skip) return;
     home = fs.mkdtempSync(path.join(os.tmpdir(), "dormouse-embed-"));
     const prefix = path.join(home, "installed");
-    execFileSync("meson", ["install", "-C", path.dirname(DORMOUSE), "--no-rebuild", "--destdir", prefix], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync("meson", ["install", "-C", BUILD, "--no-rebuild", "--destdir", prefix], { stdio: ["ignore", "ignore", "inherit"] });
     const folder = path.dirname(find(prefix, "dormouse.pc"));
     env = {
         ...SANITIZERS,
