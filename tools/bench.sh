@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 for program in build/tests/bench/bench_*; do
-    if [ -f "$program" ] && [ -x "$program" ]; then
+    # bench_store's lines stand in run.py's first table.
+    if [ -f "$program" ] && [ -x "$program" ] && [ "${program##*/}" != bench_store ]; then
         "$program"
     fi
 done

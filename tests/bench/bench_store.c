@@ -1,7 +1,8 @@
 /*
  * What the store can do, without anything above it: one line per number.
  *
- *     bench_store [folder [parts]]       parts: one many read kv alarm new
+ *     bench_store [folder [parts [seconds]]]
+ *                                parts: one many read kv alarm new recovery; seconds for each line
  *
  * One shard thread keeps as many commits in flight as the line says; each commit inserts one row of
  * about 100 bytes. Beside it stands what the disk can do: writing and syncing 4 KB in a loop.
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -25,10 +27,12 @@
 #include "store/sql.h"
 #include "store/store.h"
 
-#define RUN_NS      UINT64_C(2000000000)
 #define OBJECTS_MAX 10000
 #define SAMPLES_MAX 2000000
 #define FLIGHT_MAX  256
+
+/* A full journal: it holds this much before the keeper makes its oldest half free. */
+#define RECOVERY_BYTES (60u << 20)
 
 struct flight {
     uint64_t lsn;
@@ -37,6 +41,7 @@ struct flight {
 
 struct bench {
     struct os *os;
+    uint64_t run_ns;
     char dir[512];
     struct store *store;
     struct store_shard *shard;
@@ -198,13 +203,61 @@ static double cpu_s(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+/* Bytes that this process has given to the kernel to write. */
+static double written_bytes(void)
+{
+    FILE *io = fopen("/proc/self/io", "r");
+    char line[128];
+    double bytes = 0;
+
+    while (io != NULL && fgets(line, sizeof line, io) != NULL) {
+        if (sscanf(line, "wchar: %lf", &bytes) == 1)
+            break;
+    }
+    if (io != NULL)
+        fclose(io);
+    return bytes;
+}
+
+/* What a line is about, measured between begin() and print_rate(). */
+struct measurement {
+    uint64_t start_ns;
+    double cpu;
+    double bytes;
+    uint64_t done;
+};
+
+static void begin(struct bench *bench, struct measurement *measured)
+{
+    bench->sample_count = 0;
+    *measured = (struct measurement){
+        .start_ns = os_monotonic_ns(bench->os), .cpu = cpu_s(), .bytes = written_bytes()};
+}
+
+static bool still_running(struct bench *bench, const struct measurement *measured)
+{
+    return os_monotonic_ns(bench->os) - measured->start_ns < bench->run_ns;
+}
+
+static void print_rate(struct bench *bench, const struct measurement *measured, const char *what,
+                       unsigned in_flight, unsigned objects)
+{
+    double seconds = (double)(os_monotonic_ns(bench->os) - measured->start_ns) / 1e9;
+    double done = (double)measured->done;
+
+    qsort(bench->samples, bench->sample_count, sizeof *bench->samples, compare);
+    printf("%-7s %3u in flight, %5u objects: %8.0f/s  p50 %5u us  p99 %5u us  cpu %.1f us  "
+           "written %.0f B\n",
+           what, in_flight, objects, done / seconds, bench->samples[bench->sample_count / 2],
+           bench->samples[bench->sample_count * 99 / 100], (cpu_s() - measured->cpu) * 1e6 / done,
+           (written_bytes() - measured->bytes) / done);
+    fflush(stdout);
+}
+
 static void bench_inserts(struct bench *bench, unsigned in_flight, unsigned objects)
 {
-    uint64_t start;
-    uint64_t took;
-    double cpu;
+    struct measurement measured;
     unsigned next = 0;
-    uint64_t done = 0;
 
     for (unsigned i = 0; i < objects; i++) {
         exec(object(bench, i),
@@ -215,26 +268,17 @@ static void bench_inserts(struct bench *bench, unsigned in_flight, unsigned obje
         commit(bench, object(bench, i), 0);
     }
     drain(bench);
-    bench->sample_count = 0;
-    cpu = cpu_s();
-    start = os_monotonic_ns(bench->os);
-    while ((took = os_monotonic_ns(bench->os) - start) < RUN_NS) {
+    begin(bench, &measured);
+    while (still_running(bench, &measured)) {
         while (bench->count < in_flight) {
             insert(bench, next);
             next = (next + 1) % objects;
-            done++;
+            measured.done++;
         }
         wait_for_wake(bench);
     }
     drain(bench);
-    took = os_monotonic_ns(bench->os) - start;
-    cpu = cpu_s() - cpu;
-    qsort(bench->samples, bench->sample_count, sizeof *bench->samples, compare);
-    printf("insert  %3u in flight, %5u objects: %8.0f/s  p50 %5u us  p99 %5u us  cpu %.1f us\n",
-           in_flight, objects, (double)done * 1e9 / (double)took,
-           bench->samples[bench->sample_count / 2], bench->samples[bench->sample_count * 99 / 100],
-           cpu * 1e6 / (double)done);
-    fflush(stdout);
+    print_rate(bench, &measured, "insert", in_flight, objects);
 }
 
 static void bench_new_objects(struct bench *bench)
@@ -291,28 +335,40 @@ static void bench_reads(struct bench *bench)
            (double)(os_monotonic_ns(bench->os) - start) / 200000e3);
 }
 
-static void bench_kv(struct bench *bench)
+static void put(struct bench *bench, unsigned number, unsigned n)
 {
-    struct database *db = object(bench, 1);
-    uint64_t start = os_monotonic_ns(bench->os);
-    uint64_t done = 0;
+    uint64_t started = os_monotonic_ns(bench->os);
+    struct database *db = object(bench, number);
     char key[32];
     char value[64];
 
-    while (os_monotonic_ns(bench->os) - start < RUN_NS) {
-        while (bench->count < FLIGHT_MAX) {
-            snprintf(key, sizeof key, "key-%u", (unsigned)(done % 1000));
-            snprintf(value, sizeof value, "a value of some forty bytes, number %u", (unsigned)done);
-            if (kv_put(db, bytes_of_string(key), bytes_of_string(value), NULL) != 0)
-                fail("kv_put", "");
-            commit(bench, db, os_monotonic_ns(bench->os));
-            done++;
+    snprintf(key, sizeof key, "key-%u", n % 1000);
+    snprintf(value, sizeof value, "a value of some forty bytes, number %u", n);
+    if (kv_put(db, bytes_of_string(key), bytes_of_string(value), NULL) != 0)
+        fail("kv_put", "");
+    commit(bench, db, started);
+}
+
+static void bench_kv(struct bench *bench, unsigned in_flight, unsigned objects)
+{
+    struct measurement measured;
+
+    for (unsigned i = 0; i < objects; i++) {
+        put(bench, i, i);
+        if (bench->count == FLIGHT_MAX)
+            drain(bench);
+    }
+    drain(bench);
+    begin(bench, &measured);
+    while (still_running(bench, &measured)) {
+        while (bench->count < in_flight) {
+            put(bench, (unsigned)(measured.done % objects), (unsigned)(measured.done / objects));
+            measured.done++;
         }
         wait_for_wake(bench);
     }
     drain(bench);
-    printf("kv put  256 in flight, 1 object: %.0f/s\n",
-           (double)done * 1e9 / (double)(os_monotonic_ns(bench->os) - start));
+    print_rate(bench, &measured, "kv put", in_flight, objects);
 }
 
 static void bench_disk(struct bench *bench)
@@ -330,7 +386,7 @@ static void bench_disk(struct bench *bench)
         os_pwrite(file, block, sizeof block, (uint64_t)i * sizeof block);
     os_fdatasync(file);
     start = os_monotonic_ns(bench->os);
-    while (os_monotonic_ns(bench->os) - start < RUN_NS / 2) {
+    while (os_monotonic_ns(bench->os) - start < bench->run_ns / 2) {
         os_pwrite(file, block, 4096, (uint64_t)(count++ % 4096) * 4096);
         os_fdatasync(file);
     }
@@ -374,6 +430,51 @@ static void bench_alarms(struct bench *bench)
     alarm_index_take(bench->shard, INT64_MAX - 1, count, alarm_due, &fired);
 }
 
+/* A process fills the journal to just below the point where the oldest segments are checkpointed,
+ * and dies: how long until the store is open again. */
+static void fill_and_die(struct bench *bench)
+{
+    double before;
+
+    open_store(bench);
+    for (unsigned i = 0; i < 1000; i++) {
+        exec(object(bench, i),
+             "CREATE TABLE messages (id INTEGER PRIMARY KEY, at INTEGER, text TEXT)", NULL, 0);
+        insert(bench, i);
+        while (bench->count == FLIGHT_MAX)
+            wait_for_wake(bench);
+    }
+    before = written_bytes();
+    for (unsigned i = 0; written_bytes() - before < RECOVERY_BYTES; i++) {
+        insert(bench, i % 1000);
+        while (bench->count == FLIGHT_MAX)
+            wait_for_wake(bench);
+    }
+    drain(bench);
+    _exit(0);
+}
+
+static void bench_recovery(struct bench *bench)
+{
+    pid_t child;
+    uint64_t start;
+    double took;
+    int status;
+
+    fflush(stdout);
+    child = fork();
+    if (child == 0)
+        fill_and_die(bench);
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        fail("recovery", "the journal was not filled");
+    start = os_monotonic_ns(bench->os);
+    open_store(bench);
+    took = (double)(os_monotonic_ns(bench->os) - start) / 1e9;
+    exec(object(bench, 0), "SELECT count(*) FROM messages", NULL, 0);
+    printf("recover %u MB of journal over 1000 objects: %.2f s\n", RECOVERY_BYTES >> 20, took);
+    close_store(bench);
+}
+
 /* Only the parts that the third argument names, if there is one. */
 static bool wanted(char **argv, int argc, const char *part)
 {
@@ -385,6 +486,7 @@ int main(int argc, char **argv)
     static struct bench bench;
 
     bench.os = os_real();
+    bench.run_ns = argc > 3 ? (uint64_t)(strtod(argv[3], NULL) * 1e9) : UINT64_C(2000000000);
     snprintf(bench.dir, sizeof bench.dir, "%s/bench-store-%ld", argc > 1 ? argv[1] : "/tmp",
              (long)getpid());
     bench.samples = mem_new_array(uint32_t, SAMPLES_MAX);
@@ -405,10 +507,18 @@ int main(int argc, char **argv)
     if (wanted(argv, argc, "read"))
         bench_reads(&bench);
     if (wanted(argv, argc, "kv"))
-        bench_kv(&bench);
+        for (unsigned in_flight = 1; in_flight <= FLIGHT_MAX; in_flight *= 16) {
+            bench_kv(&bench, in_flight, 1);
+            bench_kv(&bench, in_flight, 1000);
+        }
     if (wanted(argv, argc, "alarm"))
         bench_alarms(&bench);
     close_store(&bench);
+    if (wanted(argv, argc, "recovery")) {
+        snprintf(bench.dir, sizeof bench.dir, "%s/bench-store-%ld-full",
+                 argc > 1 ? argv[1] : "/tmp", (long)getpid());
+        bench_recovery(&bench);
+    }
     if (!wanted(argv, argc, "new"))
         return 0;
     snprintf(bench.dir, sizeof bench.dir, "%s/bench-store-%ld-new", argc > 1 ? argv[1] : "/tmp",

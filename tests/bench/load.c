@@ -25,6 +25,8 @@ static const char usage[] =
     "  --pipeline N        requests or messages under way (1)\n"
     "  --senders N         broadcast: connections that send, in turn (1)\n"
     "  --objects N         what {n} in the path stays below (1)\n"
+    "  --first N           what {n} starts with (0)\n"
+    "  --count N           end after so many operations\n"
     "  --size BYTES        of a message (32)\n"
     "  --body TEXT         POST this\n"
     "  --seconds S         to measure (3)\n"
@@ -150,6 +152,8 @@ static void parse(int argc, char **argv, struct load_options *options)
         {"pipeline", required_argument, NULL, 'l'},
         {"senders", required_argument, NULL, 'e'},
         {"objects", required_argument, NULL, 'o'},
+        {"first", required_argument, NULL, 'f'},
+        {"count", required_argument, NULL, 'n'},
         {"size", required_argument, NULL, 'z'},
         {"body", required_argument, NULL, 'b'},
         {"seconds", required_argument, NULL, 's'},
@@ -167,6 +171,8 @@ static void parse(int argc, char **argv, struct load_options *options)
         case 'l': options->pipeline = number(optarg, LOAD_PIPELINE_MAX); break;
         case 'e': options->senders = number(optarg, LOAD_CONNECTIONS_MAX); break;
         case 'o': options->objects = number(optarg, 10000000); break;
+        case 'f': options->first = number(optarg, 10000000); break;
+        case 'n': options->count = number(optarg, 10000000); break;
         case 'z': options->size = number(optarg, 8000); break;
         case 'b': options->body = optarg; break;
         case 's': options->seconds = strtod(optarg, NULL); break;

@@ -37,6 +37,8 @@ struct load_options {
     unsigned pipeline; /* http: requests, broadcast: messages under way */
     unsigned senders;  /* broadcast */
     unsigned objects;
+    unsigned first; /* number of the first object that is asked for */
+    unsigned count; /* http: ends after so many operations; 0: after the seconds */
     unsigned size; /* bytes of a message */
     double seconds;
     double warmup;

@@ -17,6 +17,7 @@ enum {
     EVENTS_MAX = 256,
     OPENING_MAX = 128, /* connections that are being opened at one time */
     OPEN_SECONDS_MAX = 120,
+    COUNT_SECONDS_MAX = 60,
 };
 
 _Noreturn void load_die(const char *format, ...)
@@ -276,17 +277,27 @@ void load_open_all(struct load *load)
     }
 }
 
+static bool counted_all(const struct load *load)
+{
+    return load->options->count > 0 && load->result->operations >= load->options->count;
+}
+
 void load_run(struct load *load)
 {
     const struct load_options *options = load->options;
     uint64_t start_ns;
 
-    load->measure_from_ns = UINT64_MAX;
+    load->measure_from_ns = options->count > 0 ? 0 : UINT64_MAX;
+    load->next_object = options->first;
     load_open_all(load);
     start_ns = load_now_ns();
-    load->measure_from_ns = start_ns + (uint64_t)(options->warmup * 1e9);
+    if (options->count == 0)
+        load->measure_from_ns = start_ns + (uint64_t)(options->warmup * 1e9);
     load->end_ns = load->measure_from_ns + (uint64_t)(options->seconds * 1e9);
-    while (load_now_ns() < load->end_ns)
+    if (options->count > 0)
+        load->end_ns = start_ns + COUNT_SECONDS_MAX * 1000000000ull;
+    while (load_now_ns() < load->end_ns && !counted_all(load))
         turn(load, load->end_ns);
-    load->result->seconds = options->seconds;
+    load->result->seconds =
+        options->count > 0 ? (double)(load_now_ns() - start_ns) / 1e9 : options->seconds;
 }

@@ -1,23 +1,21 @@
 #!/usr/bin/env python3
 """Measure Dormouse beside workerd: the same project, the same load, in turn, on this machine.
 
-    tests/bench/run.py             about five minutes
-    tests/bench/run.py --quick     about a minute; for a first look only
+    tests/bench/run.py             some ten minutes
+    tests/bench/run.py --quick     some two minutes; for a first look only
     tests/bench/run.py -k insert   only rows whose name contains this
 
 Then one room written three times: in C, in TypeScript here, and the same TypeScript on workerd.
 
-Prints Markdown tables: for each row the median of three interleaved runs, processor time of the
-server per operation, and the ratio. DORMOUSE_BIN, WORKERD_BIN and LOAD_BIN name other programs.
+Prints Markdown tables: the storage core beside what the machine allows; then for each row the median
+of three interleaved runs, processor time of the server per operation, what the device was given to
+write meanwhile, and the ratio, marked where Dormouse loses. DORMOUSE_BIN, WORKERD_BIN and LOAD_BIN name other programs.
 """
 
 import argparse
 import json
 import os
 import platform
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -25,140 +23,8 @@ import tempfile
 import time
 import urllib.request
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-BIN = os.path.join(ROOT, "node_modules/.bin")
-DORMOUSE = os.environ.get("DORMOUSE_BIN", os.path.join(ROOT, "build/dormouse"))
-WORKERD = os.environ.get("WORKERD_BIN", os.path.join(BIN, "workerd"))
-LOAD = os.environ.get("LOAD_BIN", os.path.join(ROOT, "build/tests/bench/load"))
-TICK = os.sysconf("SC_CLK_TCK")
-READY_SECONDS_MAX = 20
-# An idle object leaves memory after ten seconds on both.
-SLEEP_SECONDS = 13
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """One of the two, running a project on data of its own."""
-
-    def __init__(self, name, project="project"):
-        self.name = name
-        self.home = tempfile.mkdtemp(prefix="dormouse-bench-")
-        self.project = os.path.join(self.home, "project")
-        shutil.copytree(
-            os.path.join(HERE, project), self.project, ignore=shutil.ignore_patterns(".*")
-        )
-        for source in os.listdir(self.project):
-            if source.endswith(".c"):
-                self.compile(os.path.join(self.project, source))
-        self.port = free_port()
-        self.environment = dict(
-            os.environ, PATH=BIN + ":" + os.environ["PATH"], WORKERD_ESBUILD=os.path.join(BIN, "esbuild")
-        )
-        self.process = None
-
-    @staticmethod
-    def compile(source):
-        include = "-I" + os.path.join(ROOT, "include")
-        command = ["cc", "-O2", "-fPIC", "-shared", include, "-o", source[:-2] + ".so", source]
-        subprocess.run(command, check=True)
-
-    def command(self):
-        if self.name == "workerd":
-            config = os.path.join(self.project, "wrangler.jsonc")
-            return [WORKERD, "serve", config, "--socket-addr", "http=127.0.0.1:%d" % self.port]
-        data = os.path.join(self.home, "data")
-        return [DORMOUSE, "serve", self.project, "--port", str(self.port), "--data", data]
-
-    def start(self):
-        log = open(os.path.join(self.home, "log"), "wb")
-        self.process = subprocess.Popen(
-            self.command(), stdout=log, stderr=log, cwd=self.project, env=self.environment
-        )
-        end = time.monotonic() + READY_SECONDS_MAX
-        while time.monotonic() < end:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
-                return self
-            except OSError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.02)
-        sys.exit("%s did not start; see %s/log" % (self.name, self.home))
-
-    def cpu_seconds(self):
-        """Of all its threads, children included."""
-        with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return sum(int(field) for field in fields[11:15]) / TICK
-
-    def rss_kb(self):
-        with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
-            for line in status:
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1])
-        return 0
-
-    def end(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
-
-
-def load(mode, server, path, **options):
-    command = [LOAD, mode, "--port", str(server.port), "--path", path]
-    for name, value in options.items():
-        command += ["--" + name, str(value)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if not done.stdout:
-        raise RuntimeError("%s on %s: %s" % (" ".join(command[1:]), server.name, done.stderr.strip()))
-    return json.loads(done.stdout)
-
-
-class Row:
-    """A workload that is measured by its rate."""
-
-    def __init__(self, name, mode, path, unit="ops/s", **options):
-        self.name = name
-        self.mode = mode
-        self.path = path
-        self.unit = unit
-        self.options = options
-
-    def prepare(self, server, touched):
-        """Objects are made before they are measured."""
-        objects = self.options.get("objects", 1)
-        if self.mode != "http" or (self.path, objects) in touched:
-            return
-        touched.add((self.path, objects))
-        done = 0
-        while done < objects:
-            done += load(self.mode, server, self.path, objects=objects, connections=16, seconds=1)["operations"]
-
-    def measure(self, server, settings):
-        before = server.cpu_seconds()
-        result = load(
-            self.mode, server, self.path, seconds=settings.seconds, warmup=settings.warmup, **self.options
-        )
-        cpu = server.cpu_seconds() - before
-        share = settings.seconds / (settings.seconds + settings.warmup)
-        operations = max(1, result["operations"])
-        return {
-            "rate": result["per_second"],
-            "p50": result["p50_ms"],
-            "p99": result["p99_ms"],
-            "cpu": cpu * share / operations * 1e6,
-            "rss": server.rss_kb() / 1024,
-            "errors": result["errors"],
-            "own_cpu": result["own_cpu_seconds"] / (settings.seconds + settings.warmup),
-        }
-
+import storage
+from servers import DORMOUSE, LOAD, SLEEP_SECONDS, WORKERD, Row, Server, load
 
 def rows():
     found = [
@@ -169,7 +35,7 @@ def rows():
         Row("Worker → object fetch, 1,000 objects, 64 connections", "http", "/object/{n}", connections=64, objects=1000),
     ]
     for objects in (1, 1000):
-        for connections in (1, 16, 64, 256):
+        for connections in (1, 16, 256):
             name = "durable insert, %s, %d connection%s" % (
                 "1 object" if objects == 1 else "1,000 objects", connections, "" if connections == 1 else "s",
             )
@@ -360,20 +226,25 @@ def median(measurements, key):
 
 def cell(measurements):
     errors = sum(measurement["errors"] for measurement in measurements)
-    return "%s | %.2f / %.2f | %.1f" % (
+    disk = median(measurements, "disk")
+    return "%s | %.2f / %.2f | %.1f | %s" % (
         "{:,.0f}".format(median(measurements, "rate")) + (" (%d errors)" % errors if errors else ""),
         median(measurements, "p50"), median(measurements, "p99"), median(measurements, "cpu"),
+        "{:,.0f}".format(disk) if disk >= 1 else "–",
     )
 
 
-def ratio(ours, theirs):
-    return "%.2f" % (ours / theirs) if theirs > 0 else "–"
+def ratio(ours, theirs, less_is_better=False):
+    if theirs <= 0:
+        return "–"
+    loses = ours > theirs if less_is_better else ours < theirs
+    return "%.2f%s" % (ours / theirs, " (loses)" if loses else "")
 
 
 def print_rates(results, names):
     head = ["workload", "unit"]
     for name in names:
-        head += [name, "p50 / p99 ms", "CPU µs/op"]
+        head += [name, "p50 / p99 ms", "CPU µs/op", "disk B/op"]
     if len(names) == 2:
         head += ["rate ×", "CPU ×"]
     print("| " + " | ".join(head) + " |")
@@ -384,7 +255,7 @@ def print_rates(results, names):
             ours, theirs = measured[names[0]], measured[names[1]]
             line += [
                 ratio(median(ours, "rate"), median(theirs, "rate")),
-                ratio(median(ours, "cpu"), median(theirs, "cpu")),
+                ratio(median(ours, "cpu"), median(theirs, "cpu"), True),
             ]
         print("| " + " | ".join(line) + " |")
 
@@ -395,7 +266,7 @@ def print_sizes(lines, names):
     for title, values, unit in lines:
         line = [title] + ["%.1f %s" % (values[name], unit) for name in names]
         if len(names) == 2:
-            line.append(ratio(values[names[0]], values[names[1]]))
+            line.append(ratio(values[names[0]], values[names[1]], True))
         print("| " + " | ".join(line) + " |")
 
 
@@ -403,6 +274,7 @@ def measure_sizes(names, settings, wanted):
     lines = []
     if wanted("start"):
         lines.append(("start to the first answer of an object", measure_start(names, settings.runs + 2), "ms"))
+        lines.append(("start after kill -9 under load to the first row read", storage.measure_restart(names), "ms"))
     if wanted("memory"):
         for title, sockets, objects in (
             ("%d sockets on 1 object" % settings.sockets, settings.sockets, 1),
@@ -422,8 +294,8 @@ def main():
     parser.add_argument("--runs", type=int)
     settings = parser.parse_args()
     settings.runs = settings.runs or (1 if settings.quick else 3)
-    settings.seconds = 0.6 if settings.quick else 1.5
-    settings.warmup = 0.2 if settings.quick else 0.3
+    settings.seconds = 0.5 if settings.quick else 1.5
+    settings.warmup = 0.1 if settings.quick else 0.3
     settings.sockets = 2000 if settings.quick else 4000
 
     names = [settings.only] if settings.only else ["dormouse", "workerd"]
@@ -439,7 +311,9 @@ def main():
               ", ".join(version(name) for name in names), machine(),
               "{:,.0f}".format(sync_rate(False)), "{:,.0f}".format(sync_rate(True)),
               settings.runs, settings.seconds))
-    chosen = [row for row in rows() if wanted(row.name)]
+    if wanted("core") and not settings.only:
+        storage.print_core(0.5 if settings.quick else 2)
+    chosen = [row for row in rows() + storage.storage_rows() if wanted(row.name)]
     if chosen:
         results = measure_rows(chosen, names, settings)
         print_rates(results, names)
