@@ -21,7 +21,7 @@ import { isFormData, encodeMultipart, parseFormData } from "./formdata.js";
 import { isURLSearchParams } from "./url.js";
 import { Headers, headersFromBlock, getHeader, setHeader } from "./headers.js";
 import {
-  ReadableStream,
+  streams,
   BODY_NONE,
   BODY_BYTES,
   BODY_STREAM,
@@ -67,7 +67,7 @@ export function setBody(inner, init) {
     }
     if (isBlob(init)) return setBytes(inner, blobBytes(init), init.type === "" ? null : init.type);
     if (init[Symbol.asyncIterator] !== undefined || (init[Symbol.iterator] !== undefined && !(init instanceof String)))
-      return setStream(inner, ReadableStream.from(init));
+      return setStream(inner, streams().ReadableStream.from(init));
   }
   inner.kind = BODY_STRING;
   inner.data = `${init}`;

@@ -281,3 +281,5 @@ finishClass(KvNamespace);
 export function makeKv(index) {
   return new KvNamespace(INTERNAL, index);
 }
+
+export { KV_CLASS, KvStore } from "./cf_kv_store.js";

@@ -10,31 +10,32 @@ import { FetchEvent, fetchEventAnswer, hasListener, trusted } from "./events.js"
 import { globalEvents } from "./global_events.js";
 import { requestFromNative } from "./request.js";
 import { describeThrown } from "./stack.js";
-import { Assets, makeAssetsBinding } from "./cf_assets.js";
 import { classKind } from "./cf_base.js";
 import { sendError } from "./cf_errors.js";
 import { current, requireModule } from "./cf_modules.js";
 import { makeNamespace } from "./cf_namespace.js";
-import { makeKv } from "./cf_kv.js";
-import { KV_CLASS, KvStore } from "./cf_kv_store.js";
 import { constructObject } from "./cf_object.js";
 import { respond } from "./cf_respond.js";
+import { lateScript } from "./late.js";
+
+const assetFiles = lateScript("cf_assets");
+const kv = lateScript("cf_kv");
 
 const NO_FETCH = "Handler does not export a fetch() function.";
 
 let handlers; // what the default export handles
 let assets; // the project's static files, undefined if it has none
-/* class name → {constructor, kind}: the exported classes, and those of this bundle */
-const actors = new Map([[KV_CLASS, { constructor: KvStore, kind: "actor" }]]);
+const actors = new Map(); // class name → {constructor, kind}: the exported classes, and that of KV
 
 function makeBinding(binding) {
   switch (binding.type) {
     case "durable_object_namespace":
       return makeNamespace(binding.namespace, binding.className);
     case "assets":
-      return makeAssetsBinding(() => assets);
+      return assetFiles().makeAssetsBinding(() => assets);
     case "kv_namespace":
-      return makeKv(binding.namespace);
+      actors.set(kv().KV_CLASS, { constructor: kv().KvStore, kind: "actor" });
+      return kv().makeKv(binding.namespace);
     case "plain_text":
     case "secret_text":
       return binding.text;
@@ -96,7 +97,7 @@ let loading = null; // { module, error: [reason] when its top-level await failed
 export function loadWorker(code, settingsText) {
   const settings = JSON.parse(settingsText);
   current.env = makeEnv(settings.bindings ?? []);
-  if (settings.assets !== undefined) assets = new Assets(settings.assets);
+  if (settings.assets !== undefined) assets = new (assetFiles().Assets)(settings.assets);
   const module = { exports: {} };
   loading = { module, error: null, waits: false };
   code.call(module.exports, module, module.exports, requireModule);

@@ -19,9 +19,12 @@ import {
   INTERNAL,
 } from "./webidl.js";
 import { DOMException } from "./dom_exception.js";
-import { ALGORITHMS, hashName, error, bytesToJwk, jwkToBytes } from "./crypto_algorithms.js";
 import { isCryptoKey } from "./crypto_key.js";
-import { WritableStream } from "./streams.js";
+import { lateScript } from "./late.js";
+import { streams } from "./streams.js";
+
+const algorithms = lateScript("crypto_algorithms");
+const error = (message, name) => new DOMException(message, name);
 
 const RANDOM_BYTES_MAX = 65536;
 const USAGES = new Set(["encrypt", "decrypt", "sign", "verify", "deriveKey", "deriveBits", "wrapKey", "unwrapKey"]);
@@ -48,7 +51,7 @@ function normalize(algorithm) {
 }
 
 function find(algorithm, operation, what) {
-  const found = ALGORITHMS.get(toDOMString(algorithm.name).toLowerCase());
+  const found = algorithms().ALGORITHMS.get(toDOMString(algorithm.name).toLowerCase());
   if (found === undefined || (operation !== null && found[operation] === undefined))
     throw error(`Unrecognized ${what} algorithm "${algorithm.name}" requested.`, "NotSupportedError");
   return found;
@@ -61,7 +64,7 @@ function requireKey(key) {
 /** The algorithm of an operation on a key, after the checks they all share. */
 function forKey(algorithm, key, operation, usage) {
   requireKey(key);
-  const found = ALGORITHMS.get(toDOMString(algorithm.name).toLowerCase());
+  const found = algorithms().ALGORITHMS.get(toDOMString(algorithm.name).toLowerCase());
   if (found === undefined || found.name !== key.algorithm.name)
     throw error(
       `Requested algorithm "${algorithm.name}" does not match this CryptoKey's algorithm "${key.algorithm.name}".`,
@@ -129,7 +132,7 @@ export class SubtleCrypto {
   }
 
   async digest(algorithm, data) {
-    return natives.digest(hashName(isObject(algorithm) ? normalize(algorithm) : algorithm), requireData(data));
+    return natives.digest(algorithms().hashName(isObject(algorithm) ? normalize(algorithm) : algorithm), requireData(data));
   }
 
   async generateKey(algorithm, extractable, usages) {
@@ -167,20 +170,20 @@ export class SubtleCrypto {
     algorithm = normalize(algorithm);
     requireKey(key);
     requireKey(wrappingKey);
-    const operation = ALGORITHMS.get(toDOMString(algorithm.name).toLowerCase())?.wrap === undefined ? "encrypt" : "wrap";
+    const operation = algorithms().ALGORITHMS.get(toDOMString(algorithm.name).toLowerCase())?.wrap === undefined ? "encrypt" : "wrap";
     const found = forKey(algorithm, wrappingKey, operation, "wrapKey");
     const exported = exportKey(toDOMString(format), key);
-    let bytes = format === "jwk" ? jwkToBytes(exported) : new Uint8Array(exported);
+    let bytes = format === "jwk" ? algorithms().jwkToBytes(exported) : new Uint8Array(exported);
     if (format === "jwk" && operation === "wrap") bytes = padTo8(bytes);
     return found[operation](algorithm, wrappingKey, bytes);
   }
 
   async unwrapKey(format, wrapped, unwrappingKey, algorithm, keyAlgorithm, extractable, usages) {
     algorithm = normalize(algorithm);
-    const operation = ALGORITHMS.get(toDOMString(algorithm.name).toLowerCase())?.unwrap === undefined ? "decrypt" : "unwrap";
+    const operation = algorithms().ALGORITHMS.get(toDOMString(algorithm.name).toLowerCase())?.unwrap === undefined ? "decrypt" : "unwrap";
     const found = forKey(algorithm, unwrappingKey, operation, "unwrapKey");
     const bytes = new Uint8Array(found[operation](algorithm, unwrappingKey, requireData(wrapped, "wrappedKey")));
-    const data = format === "jwk" ? bytesToJwk(bytes) : bytes;
+    const data = format === "jwk" ? algorithms().bytesToJwk(bytes) : bytes;
     return importKey(toDOMString(format), data, normalize(keyAlgorithm), !!extractable, checkUsageList(usages));
   }
 
@@ -209,7 +212,7 @@ function importKey(format, data, algorithm, extractable, usages) {
 }
 
 function exportKey(format, key) {
-  const found = ALGORITHMS.get(key.algorithm.name.toLowerCase());
+  const found = algorithms().ALGORITHMS.get(key.algorithm.name.toLowerCase());
   if (found.export === undefined)
     throw error(`The ${key.algorithm.name} algorithm does not support key export.`, "NotSupportedError");
   if (!key.extractable)
@@ -219,52 +222,55 @@ function exportKey(format, key) {
 
 /* -- crypto.DigestStream ------------------------------------------------------------------------ */
 
-class DigestStream extends WritableStream {
-  #digest;
-  #state;
+let DigestStream = null;
 
-  constructor(algorithm, strategy) {
-    const name = hashName(isObject(algorithm) ? normalize(algorithm) : algorithm);
-    const state = { box: natives.digest_create(name), bytes: 0n };
-    const { promise, resolve, reject } = Promise.withResolvers();
-    promise.catch(() => {});
-    super(
-      {
-        write(chunk) {
-          if (typeof chunk === "string") chunk = natives.utf8_encode(chunk);
-          if (!isBufferSource(chunk)) {
-            const refused = new TypeError("DigestStream is a byte stream but received an object of non-ArrayBuffer/ArrayBufferView/string type on its writable side.");
-            reject(refused);
-            throw refused;
-          }
-          natives.digest_update(state.box, chunk);
-          state.bytes += BigInt(chunk.byteLength);
-        },
-        close() {
-          resolve(natives.digest_finish(state.box));
-        },
-        abort(reason) {
-          reject(reason);
-        },
-      },
-      strategy,
-    );
-    this.#digest = promise;
-    this.#state = state;
-  }
+function makeDigestStream() {
+  class DigestStream extends streams().WritableStream {
+    #digest;
+    #state;
 
-  get digest() {
-    return this.#digest;
+    constructor(algorithm, strategy) {
+      const name = algorithms().hashName(isObject(algorithm) ? normalize(algorithm) : algorithm);
+      const state = { box: natives.digest_create(name), bytes: 0n };
+      const { promise, resolve, reject } = Promise.withResolvers();
+      promise.catch(() => {});
+      super(
+        {
+          write(chunk) {
+            if (typeof chunk === "string") chunk = natives.utf8_encode(chunk);
+            if (!isBufferSource(chunk)) {
+              const refused = new TypeError("DigestStream is a byte stream but received an object of non-ArrayBuffer/ArrayBufferView/string type on its writable side.");
+              reject(refused);
+              throw refused;
+            }
+            natives.digest_update(state.box, chunk);
+            state.bytes += BigInt(chunk.byteLength);
+          },
+          close() {
+            resolve(natives.digest_finish(state.box));
+          },
+          abort(reason) {
+            reject(reason);
+          },
+        },
+        strategy,
+      );
+      this.#digest = promise;
+      this.#state = state;
+    }
+
+    get digest() {
+      return this.#digest;
+    }
+    get bytesWritten() {
+      return this.#state.bytes;
+    }
+    [Symbol.dispose]() {
+      if (!this.locked) this.abort(new DOMException("The stream was disposed.", "AbortError")).catch(() => {});
+    }
   }
-  get bytesWritten() {
-    return this.#state.bytes;
-  }
-  [Symbol.dispose]() {
-    if (!this.locked) this.abort(new DOMException("The stream was disposed.", "AbortError")).catch(() => {});
-  }
+  return finishClass(DigestStream);
 }
-
-finishClass(DigestStream);
 
 /* -- crypto ------------------------------------------------------------------------------------- */
 
@@ -295,7 +301,7 @@ export class Crypto {
     return natives.random_uuid();
   }
   get DigestStream() {
-    return DigestStream;
+    return (DigestStream ??= makeDigestStream());
   }
 }
 

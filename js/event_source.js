@@ -10,8 +10,7 @@ import { DOMException } from "./dom_exception.js";
 import { Event, EventTarget, ErrorEvent, MessageEvent, defineEventHandlers, trusted } from "./events.js";
 import { URL, parseUrl } from "./url.js";
 import { fetch } from "./fetch.js";
-import { isReadableStream } from "./streams.js";
-import { TextDecoderStream } from "./encoding.js";
+import { isReadableStream, streams } from "./streams.js";
 import { AbortController } from "./abort.js";
 import { setTimeout, clearTimeout } from "./timers.js";
 
@@ -114,7 +113,7 @@ export class EventSource extends EventTarget {
     if (body === null) return;
     let pending = "";
     let message = { data: [], type: "", id: undefined };
-    for await (const text of body.pipeThrough(new TextDecoderStream())) {
+    for await (const text of body.pipeThrough(new (streams().TextDecoderStream)())) {
       if (this.#state === CLOSED) return;
       pending += text;
       /* A CR at the very end may be half of a CRLF. */

@@ -9,7 +9,7 @@
 import { exposeClass, finishClass, isObject, toDOMString, makeIteratorClass, INTERNAL } from "./webidl.js";
 import { compileSelector } from "./html_selector.js";
 import { Tokenizer } from "./html_tokens.js";
-import { TransformStream } from "./streams.js";
+import { streams } from "./streams.js";
 import { TextDecoder, encodeUtf8 } from "./encoding.js";
 import { Response, isResponse } from "./response.js";
 
@@ -534,7 +534,7 @@ export class HTMLRewriter {
       const out = await rewriting.feed(text, last);
       if (out !== "") controller.enqueue(encodeUtf8(out));
     };
-    const transform = new TransformStream({
+    const transform = new (streams().TransformStream)({
       transform: (chunk, controller) => step(decoder.decode(chunk, { stream: true }), false, controller),
       flush: (controller) => step(decoder.decode(), true, controller),
     });

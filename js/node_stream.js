@@ -4,7 +4,7 @@
 
 import stream from "readable-stream/lib/ours/browser.js";
 import { Buffer } from "./node_buffer.js";
-import { ReadableStream, WritableStream } from "./streams.js";
+import { streams } from "./streams.js";
 
 const { Readable, Writable, Duplex } = stream;
 
@@ -28,7 +28,7 @@ Readable.fromWeb = (source, options) => {
 };
 
 Readable.toWeb = (source) =>
-  new ReadableStream(
+  new (streams().ReadableStream)(
     {
       start(controller) {
         source.pause();
@@ -73,7 +73,7 @@ Writable.fromWeb = (sink, options) => {
 };
 
 Writable.toWeb = (sink) =>
-  new WritableStream({
+  new (streams().WritableStream)({
     write: (chunk) =>
       new Promise((resolve, reject) => sink.write(chunk, (error) => (error ? reject(error) : resolve()))),
     close: () => new Promise((resolve) => sink.end(resolve)),

@@ -4,7 +4,6 @@
 
 import { natives } from "./natives.js";
 import { URL, URLSearchParams } from "./url.js";
-import { URLPattern } from "./urlpattern.js";
 
 /* -- querystring -------------------------------------------------------------------------------- */
 
@@ -174,7 +173,9 @@ export default {
   Url,
   URL,
   URLSearchParams,
-  URLPattern,
+  get URLPattern() {
+    return globalThis.URLPattern;
+  },
   parse,
   format,
   resolve,

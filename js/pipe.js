@@ -7,7 +7,7 @@
 
 import { natives } from "./natives.js";
 import { isBufferSource } from "./webidl.js";
-import { WritableStream, NOT_BYTES, NOT_BYTES_READ } from "./streams.js";
+import { streams, NOT_BYTES, NOT_BYTES_READ } from "./streams.js";
 
 /** Write all of a stream into a pipe, as fast as the pipe's other end takes it. */
 export async function pumpStreamToPipe(stream, pipe) {
@@ -43,7 +43,7 @@ export async function pumpStreamToPipe(stream, pipe) {
 
 /** A WritableStream whose bytes C reads from a pipe. */
 export function writableStreamToPipe(pipe) {
-  return new WritableStream(
+  return new (streams().WritableStream)(
     {
       write(chunk) {
         if (!isBufferSource(chunk)) throw new TypeError(NOT_BYTES);

@@ -9,10 +9,11 @@
  * the source map of the bundle, parsed at first use.
  */
 
-import { TraceMap, originalPositionFor } from "@jridgewell/trace-mapping";
+import { lateScript } from "./late.js";
 import { setStackDresser } from "./dom_exception.js";
 
-const OWN_SCRIPT = "dormouse:js";
+const OWN_SCRIPTS = "dormouse:";
+const sourceMap = lateScript("source_map");
 const STACK_LIMIT = 10;
 const CAUSE_DEPTH_MAX = 8;
 
@@ -39,7 +40,7 @@ function parseFrames(raw) {
   if (raw === "") return frames;
   for (const line of raw.split("\n")) {
     const frame = parseFrame(line);
-    if (frame === null || frame.url === OWN_SCRIPT) continue;
+    if (frame === null || frame.url.startsWith(OWN_SCRIPTS)) continue;
     if (frames.length === 0 && frame.url === "<anonymous>" && (frame.name === "construct" || frame.name.endsWith("Error")))
       continue;
     frames.push(frame);
@@ -236,7 +237,7 @@ function mapOf(url) {
   if (entry === undefined) return null;
   if (entry.map === null && entry.text !== null) {
     try {
-      entry.map = new TraceMap(entry.text);
+      entry.map = new (sourceMap().TraceMap)(entry.text);
     } catch {
       entry.map = null;
     }
@@ -253,7 +254,7 @@ function mapLine(text) {
   const [, indent, name, url, line, column] = match;
   const map = mapOf(url);
   if (map === null) return text;
-  const found = originalPositionFor(map, { line: Number(line), column: Math.max(0, Number(column) - 1) });
+  const found = sourceMap().originalPositionFor(map, { line: Number(line), column: Math.max(0, Number(column) - 1) });
   if (found.source === null) return text;
   const place = `${found.source}:${found.line}:${found.column + 1}`;
   return name === undefined ? indent + place : `${indent}${name} (${place})`;

@@ -1,8 +1,9 @@
 /*
  * Streams
  *
- * ReadableStream and its family come from web-streams-polyfill; this file adds what the platform has
- * beyond the standard (IdentityTransformStream, FixedLengthStream) and the way in and out of C: pipes.
+ * What the platform does with streams, and the way in and out of C: pipes. The classes themselves are
+ * large and most Workers begin without them, so they stand in a script of their own, streams_late.js,
+ * which is evaluated when somebody makes or names the first stream.
  *
  * A stream that this bundle made from something it still holds whole (bytes, text, a native pipe) carries
  * it under kSource. As long as nobody has read from or locked such a stream, its consumer may take the
@@ -10,43 +11,23 @@
  */
 
 import "./early.js";
-import {
-  ByteLengthQueuingStrategy,
-  CountQueuingStrategy,
-  ReadableByteStreamController,
-  ReadableStream,
-  ReadableStreamBYOBReader,
-  ReadableStreamBYOBRequest,
-  ReadableStreamDefaultController,
-  ReadableStreamDefaultReader,
-  TransformStream,
-  TransformStreamDefaultController,
-  WritableStream,
-  WritableStreamDefaultController,
-  WritableStreamDefaultWriter,
-} from "web-streams-polyfill";
+import { isLoaded, lateScript } from "./late.js";
 import { natives } from "./natives.js";
-import { expose, exposeClass, inspectors, isBufferSource, bytesOf, copyBytes } from "./webidl.js";
+import { exposeLate, isBufferSource, bytesOf } from "./webidl.js";
 
-for (const constructor of [
-  ByteLengthQueuingStrategy,
-  CountQueuingStrategy,
-  ReadableByteStreamController,
-  ReadableStream,
-  ReadableStreamBYOBReader,
-  ReadableStreamBYOBRequest,
-  ReadableStreamDefaultController,
-  ReadableStreamDefaultReader,
-  TransformStream,
-  TransformStreamDefaultController,
-  WritableStream,
-  WritableStreamDefaultController,
-  WritableStreamDefaultWriter,
-])
-  exposeClass(constructor);
+/** The classes: streams().ReadableStream and so on. */
+export const streams = lateScript("streams");
+
+exposeLate(
+  "ByteLengthQueuingStrategy CountQueuingStrategy ReadableByteStreamController ReadableStream ReadableStreamBYOBReader " +
+    "ReadableStreamBYOBRequest ReadableStreamDefaultController ReadableStreamDefaultReader TransformStream " +
+    "TransformStreamDefaultController WritableStream WritableStreamDefaultController WritableStreamDefaultWriter " +
+    "IdentityTransformStream FixedLengthStream CompressionStream DecompressionStream TextEncoderStream TextDecoderStream",
+  streams,
+);
 
 const kSource = Symbol("source");
-const kLength = Symbol("length");
+export const kLength = Symbol("length");
 
 /* What a body can be; also the numbers that C is told. */
 export const BODY_NONE = 0;
@@ -56,14 +37,14 @@ export const BODY_PIPE = 3;
 export const BODY_STRING = 4;
 
 export function isReadableStream(value) {
-  return value instanceof ReadableStream;
+  return isLoaded(streams) && value instanceof streams().ReadableStream;
 }
 
 export function isDisturbed(stream) {
   return stream._disturbed === true;
 }
 
-function hide(target, key, value) {
+export function hide(target, key, value) {
   Object.defineProperty(target, key, { value, writable: true, enumerable: false, configurable: true });
 }
 
@@ -89,16 +70,16 @@ export function consumeStream(stream) {
 
 /* -- from values and pipes to streams ----------------------------------------------------------- */
 
-function finish(controller) {
+export function finish(controller) {
   controller.close();
   controller.byobRequest?.respond(0);
 }
 
-const NO_BUFFER = { highWaterMark: 0 };
+export const NO_BUFFER = { highWaterMark: 0 };
 
 /** A byte stream over bytes that nobody changes. */
 export function streamFromBytes(bytes) {
-  const stream = new ReadableStream(
+  const stream = new (streams().ReadableStream)(
     {
       type: "bytes",
       pull(controller) {
@@ -115,7 +96,7 @@ export function streamFromBytes(bytes) {
 }
 
 export function streamFromString(string) {
-  const stream = new ReadableStream(
+  const stream = new (streams().ReadableStream)(
     {
       type: "bytes",
       pull(controller) {
@@ -143,7 +124,7 @@ export function readableStreamFromPipe(pipe, length) {
     const chunk = natives.pipe_read(pipe);
     return chunk === null || chunk instanceof Uint8Array ? deliver(chunk) : chunk.then(deliver);
   };
-  const stream = new ReadableStream(
+  const stream = new (streams().ReadableStream)(
     {
       type: "bytes",
       start(c) {
@@ -193,181 +174,3 @@ export async function readStream(stream) {
     if (value.byteLength > 0) chunks.push(bytesOf(value));
   }
 }
-
-/* -- byte transforms ---------------------------------------------------------------------------- */
-
-/*
- * Bytes written come out unchanged. Nothing is buffered: a write ends when its bytes were asked for,
- * so the writer is never ahead of the reader by more than one chunk.
- */
-class BytePassage {
-  constructor(expected) {
-    this.expected = expected; /* bytes still to come, or undefined */
-    this.wanted = null; /* resolves the reader's pull, while it waits for a write */
-    this.waiting = null; /* { chunk, resolve, reject } of the writer, while it waits for a pull */
-    this.reader = null;
-    this.writer = null;
-    this.over = false;
-    this.readable = new ReadableStream(
-      {
-        type: "bytes",
-        start: (controller) => {
-          this.reader = controller;
-        },
-        pull: () => this.pull(),
-        cancel: (reason) => this.cancel(reason),
-      },
-      NO_BUFFER,
-    );
-    this.writable = new WritableStream({
-      start: (controller) => {
-        this.writer = controller;
-      },
-      write: (chunk) => this.write(chunk),
-      close: () => this.close(),
-      abort: (reason) => this.abort(reason),
-    });
-    if (expected !== undefined) hide(this.readable, kLength, expected);
-  }
-
-  pull() {
-    if (this.waiting !== null) {
-      const { chunk, resolve } = this.waiting;
-      this.waiting = null;
-      this.reader.enqueue(chunk);
-      resolve();
-      return undefined;
-    }
-    return new Promise((resolve) => {
-      this.wanted = resolve;
-    });
-  }
-
-  answerPull() {
-    const resolve = this.wanted;
-    this.wanted = null;
-    resolve?.();
-  }
-
-  write(source) {
-    if (typeof source === "string") source = natives.utf8_encode(source);
-    if (!isBufferSource(source)) {
-      const error = new TypeError(NOT_BYTES);
-      this.fail(error);
-      throw error;
-    }
-    if (source.byteLength === 0) return undefined;
-    if (this.expected !== undefined) {
-      if (source.byteLength > this.expected) {
-        const error = new TypeError("Attempt to write too many bytes through a FixedLengthStream.");
-        this.fail(error);
-        throw error;
-      }
-      this.expected -= source.byteLength;
-    }
-    const chunk = copyBytes(source);
-    if (this.wanted !== null) {
-      this.reader.enqueue(chunk);
-      this.answerPull();
-      return undefined;
-    }
-    return new Promise((resolve, reject) => {
-      this.waiting = { chunk, resolve, reject };
-    });
-  }
-
-  close() {
-    if (this.expected !== undefined && this.expected > 0) {
-      const error = new TypeError("FixedLengthStream did not see all expected bytes before close().");
-      this.fail(error);
-      throw error;
-    }
-    this.over = true;
-    finish(this.reader);
-    this.answerPull();
-  }
-
-  abort(reason) {
-    this.fail(reason);
-  }
-
-  fail(reason) {
-    if (this.over) return;
-    this.over = true;
-    this.reader.error(reason);
-    this.answerPull();
-  }
-
-  cancel(reason) {
-    if (this.over) return;
-    this.over = true;
-    const error = reason === undefined ? new TypeError("The readable side was cancelled.") : reason;
-    this.writer.error(error);
-    this.waiting?.reject(error);
-    this.waiting = null;
-  }
-}
-
-let passageFor;
-
-export class IdentityTransformStream extends TransformStream {
-  #passage;
-  constructor() {
-    super(undefined, undefined, undefined);
-    this.#passage = new BytePassage(undefined);
-  }
-  static {
-    passageFor = (stream, expected) => {
-      stream.#passage = new BytePassage(expected);
-    };
-  }
-  get readable() {
-    return this.#passage.readable;
-  }
-  get writable() {
-    return this.#passage.writable;
-  }
-}
-
-export class FixedLengthStream extends IdentityTransformStream {
-  constructor(length) {
-    super();
-    const expected = Number(length);
-    if (!(expected >= 0) || expected > Number.MAX_SAFE_INTEGER)
-      throw new TypeError(
-        expected < 0
-          ? "The value cannot be converted because it is negative and this API expects a positive bigint."
-          : "FixedLengthStream requires an integer expected length less than 2^53.",
-      );
-    passageFor(this, Math.trunc(expected));
-  }
-}
-
-exposeClass(IdentityTransformStream);
-exposeClass(FixedLengthStream);
-
-/* -- classes that hold a transform -------------------------------------------------------------- */
-
-/** Base of the standard's GenericTransformStream classes. */
-export class GenericTransformStream {
-  #transform;
-  constructor(transformer, writableStrategy, readableStrategy) {
-    this.#transform = new TransformStream(transformer, writableStrategy, readableStrategy);
-  }
-  get readable() {
-    return this.#transform.readable;
-  }
-  get writable() {
-    return this.#transform.writable;
-  }
-}
-
-inspectors.set(ReadableStream, (stream) => ({
-  locked: stream.locked,
-  state: stream._state,
-  supportsBYOB: stream._readableStreamController instanceof ReadableByteStreamController,
-}));
-inspectors.set(WritableStream, (stream) => ({ locked: stream.locked, state: stream._state }));
-inspectors.set(TransformStream, (stream) => ({ readable: stream.readable, writable: stream.writable }));
-
-export { ReadableStream, WritableStream, TransformStream };

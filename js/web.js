@@ -13,14 +13,14 @@ import "./structured_clone.js";
 import "./message_channel.js";
 import "./performance.js";
 import "./navigator.js";
-import "./compression.js";
-import "./urlpattern.js";
+import "./streams.js";
 import "./crypto.js";
 import "./caches.js";
 import "./event_source.js";
-import "./html_rewriter.js";
 import "./node_globals.js";
-import { exposed } from "./webidl.js";
+import "./late_shared.js";
+import { exposed, exposeLate, LateGlobal } from "./webidl.js";
+import { lateScript } from "./late.js";
 
 export { compat, computeFlags } from "./compat.js";
 export { requestFromNative, requestToNative, newRequest, abortRequest, isRequest } from "./request.js";
@@ -36,10 +36,17 @@ export { FetchEvent, ScheduledEvent, ExtendableEvent } from "./events.js";
 export { setFetchHandler } from "./fetch.js";
 export { nodeModules } from "./node_modules.js";
 
+exposeLate("URLPattern", lateScript("urlpattern"));
+exposeLate("HTMLRewriter", lateScript("html_rewriter"));
+
 /** Put everything exposed so far on globalThis; again after more was exposed. */
 export function installGlobals() {
   for (const [name, value] of exposed)
-    Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+    Object.defineProperty(
+      globalThis,
+      name,
+      value instanceof LateGlobal ? value.describe(name) : { value, writable: true, enumerable: false, configurable: true },
+    );
 }
 
 installGlobals();

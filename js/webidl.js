@@ -76,6 +76,33 @@ export function expose(name, value) {
   exposed.set(name, value);
 }
 
+/** Globals that come with a late script (late.js), when one of them is first used. */
+export class LateGlobal {
+  constructor(load) {
+    this.load = load;
+  }
+  describe(name) {
+    const load = this.load;
+    const become = (value) =>
+      Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+    return {
+      get() {
+        const value = load()[name];
+        become(value);
+        return value;
+      },
+      set: become,
+      enumerable: false,
+      configurable: true,
+    };
+  }
+}
+
+export function exposeLate(names, load) {
+  const late = new LateGlobal(load);
+  for (const name of names.split(" ")) exposed.set(name, late);
+}
+
 /** Constants live on the constructor and on its prototype, read-only. */
 export function defineConstants(constructor, constants) {
   for (const [name, value] of Object.entries(constants)) {

@@ -9,12 +9,12 @@
  * The script is ASCII, which lets the engine use it in place (JSScript…ImmortalASCIIText), and its
  * value is a function of (natives, options) that returns what the entry exports.
  *
- * A script that is evaluated after another one (node_late.js after main.js) must not have copies of
- * the other's classes: a file that does not share its entry's prefix is taken from `options`, by name.
+ * A script that is evaluated after main.js must not have copies of its classes: a file that main.js
+ * has too is taken from `options`, by name (late_shared.js).
  */
 
 import { writeFileSync } from "node:fs";
-import { basename, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 
 const BYTES_PER_LINE = 24;
@@ -25,13 +25,31 @@ if (depfile === undefined) {
   process.exit(2);
 }
 
+const common = {
+  bundle: true,
+  write: false,
+  metafile: true,
+  platform: "neutral",
+  mainFields: ["module", "main"],
+  conditions: ["import"],
+  logLevel: "warning",
+};
+
+/* The files of the main script, if this is one that is evaluated after it. */
+async function filesOfMain() {
+  if (name === "js" || name === "config") return null;
+  const main = await build({ ...common, entryPoints: [join(dirname(entry), "main.js")] });
+  return new Set(Object.keys(main.metafile.inputs).map((path) => resolve(path)));
+}
+
+const main = await filesOfMain();
+
 /* `import … from "./events.js"` in a late script is options.events. */
 const shared = {
   name: "shared",
   setup(build) {
-    const prefix = basename(entry).replace(/late\.js$/, "");
-    build.onResolve({ filter: /^\.\/[a-z0-9_]+\.js$/ }, ({ path, importer }) => {
-      if (importer.includes("node_modules") || path.startsWith(`./${prefix}`)) return undefined;
+    build.onResolve({ filter: /^\.\/[a-z0-9_]+\.js$/ }, ({ path, resolveDir }) => {
+      if (!main.has(join(resolveDir, path))) return undefined;
       return { path: path.slice(2, -3), namespace: "shared" };
     });
     build.onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({ contents: `module.exports = __options.${path};` }));
@@ -39,15 +57,10 @@ const shared = {
 };
 
 const result = await build({
+  ...common,
   entryPoints: [entry],
-  bundle: true,
-  write: false,
-  metafile: true,
   format: "iife",
   globalName: "__hooks",
-  platform: "neutral",
-  mainFields: ["module", "main"],
-  conditions: ["import"],
   charset: "ascii",
   target: ["es2024", "safari18"],
   supported: { using: false },
@@ -56,8 +69,7 @@ const result = await build({
   legalComments: "none",
   banner: { js: "(function (__natives, __options) {" },
   footer: { js: "return __hooks; })" },
-  logLevel: "warning",
-  plugins: entry.endsWith("_late.js") ? [shared] : [],
+  plugins: main !== null ? [shared] : [],
 }).catch(() => process.exit(1)); /* esbuild has said why */
 
 const script = Buffer.from(result.outputFiles[0].contents);
@@ -82,6 +94,5 @@ const struct js_builtin js_builtin_${name} = {
 };
 `,
 );
-writeFileSync(depfile, `${out}: ${Object.keys(result.metafile.inputs)
-  .filter((name) => !name.startsWith("shared:"))
-  .join(" ")}\n`);
+const inputs = Object.keys(result.metafile.inputs).filter((path) => !path.startsWith("shared:"));
+writeFileSync(depfile, `${out}: ${[...inputs, ...(main ?? [])].join(" ")}\n`);

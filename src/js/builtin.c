@@ -1,5 +1,8 @@
 #include "js/builtin.h"
 
+#include <string.h>
+
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "js/bind.h"
 #include "js/error.h"
@@ -21,13 +24,32 @@ JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *buil
     return hooks != NULL ? js_as_object(realm, hooks) : NULL;
 }
 
-static JSValueRef builtin_node(struct js_call *call)
-{
-    struct js_error err = {0};
-    JSObjectRef hooks =
-        js_builtin_run(call->realm, &js_builtin_node, js_as_object(call->realm, call->argv[0]),
-                       js_as_object(call->realm, call->argv[1]), &err);
+static const struct js_builtin *const late_scripts[] = {
+    &js_builtin_cf_assets,     &js_builtin_cf_kv,      &js_builtin_crypto_algorithms,
+    &js_builtin_html_rewriter, &js_builtin_node,       &js_builtin_source_map,
+    &js_builtin_streams,       &js_builtin_urlpattern,
+};
 
+/* builtin_late(name, natives, shared): what the script exports */
+static JSValueRef builtin_late(struct js_call *call)
+{
+    const struct js_builtin *builtin = NULL;
+    struct js_error err = {0};
+    struct js_text name;
+    JSObjectRef hooks;
+
+    if (!js_arg_text(call, 0, &name))
+        return NULL;
+    for (size_t i = 0; i < JS_COUNT(late_scripts); i++) {
+        const char *file = late_scripts[i]->file;
+
+        if (strcmp(file + strlen("dormouse:"), name.data) == 0)
+            builtin = late_scripts[i];
+    }
+    js_text_fini(&name);
+    ASSERT(builtin != NULL);
+    hooks = js_builtin_run(call->realm, builtin, js_as_object(call->realm, call->argv[1]),
+                           js_as_object(call->realm, call->argv[2]), &err);
     if (hooks == NULL)
         *call->exception = err.value.value != NULL ? err.value.value : call->realm->undefined;
     js_error_fini(&err);
@@ -36,7 +58,7 @@ static JSValueRef builtin_node(struct js_call *call)
 
 /* clang-format off */
 #define BUILTIN_NATIVES(X) \
-    X("builtin_node", builtin_node, 2)
+    X("builtin_late", builtin_late, 3)
 /* clang-format on */
 JS_NATIVES(builtin_natives, BUILTIN_NATIVES)
 

@@ -21,14 +21,23 @@ struct js_builtin {
 };
 
 extern const struct js_builtin js_builtin_js;     /* js/main.js: the platform's API */
-extern const struct js_builtin js_builtin_node;   /* js/node_late.js: node:* modules, on demand */
 extern const struct js_builtin js_builtin_config; /* js/config_main.js: reads project settings */
+
+/* Parts of the platform that are evaluated on demand (js/late.js). */
+extern const struct js_builtin js_builtin_cf_assets;
+extern const struct js_builtin js_builtin_cf_kv;
+extern const struct js_builtin js_builtin_crypto_algorithms;
+extern const struct js_builtin js_builtin_html_rewriter;
+extern const struct js_builtin js_builtin_node;
+extern const struct js_builtin js_builtin_source_map;
+extern const struct js_builtin js_builtin_streams;
+extern const struct js_builtin js_builtin_urlpattern;
 
 /* Run it in a realm that has not run anything else. `options` may be NULL. Returns what it exports,
  * an object, or NULL; then `err` says why. */
 JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *builtin,
                            JSObjectRef natives, JSObjectRef options, struct js_error *err);
 
-/* The native by which the platform's API evaluates its second script, builtin_node(natives,
+/* The native by which the platform's API evaluates its later scripts, builtin_late(name, natives,
  * shared). */
 void js_builtin_install(struct js_realm *realm, JSObjectRef natives);

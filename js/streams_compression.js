@@ -4,7 +4,7 @@
 
 import { natives } from "./natives.js";
 import { exposeClass, isBufferSource, toDOMString } from "./webidl.js";
-import { GenericTransformStream } from "./streams.js";
+import { GenericTransformStream } from "./streams_transform.js";
 
 const FORMATS = new Set(["gzip", "deflate", "deflate-raw"]);
 

@@ -1,0 +1,54 @@
+/*
+ * Files of the main script that late scripts import
+ */
+
+import { shareWithLate } from "./late.js";
+import * as abort from "./abort.js";
+import * as base from "./cf_base.js";
+import * as blob from "./blob.js";
+import * as compat from "./compat.js";
+import * as console from "./console.js";
+import * as crypto from "./crypto.js";
+import * as cryptoKey from "./crypto_key.js";
+import * as domException from "./dom_exception.js";
+import * as encoding from "./encoding.js";
+import * as errors from "./cf_errors.js";
+import * as events from "./events.js";
+import * as headers from "./headers.js";
+import * as inspect from "./inspect.js";
+import * as nativesFile from "./natives.js";
+import * as performance from "./performance.js";
+import * as request from "./request.js";
+import * as response from "./response.js";
+import * as serialize from "./serialize.js";
+import * as stack from "./stack.js";
+import * as streams from "./streams.js";
+import * as timers from "./timers.js";
+import * as url from "./url.js";
+import * as webidl from "./webidl.js";
+
+shareWithLate({
+  abort,
+  blob,
+  cf_base: base,
+  cf_errors: errors,
+  compat,
+  console,
+  crypto,
+  crypto_key: cryptoKey,
+  dom_exception: domException,
+  encoding,
+  events,
+  headers,
+  inspect,
+  natives: nativesFile,
+  performance,
+  request,
+  response,
+  serialize,
+  stack,
+  streams,
+  timers,
+  url,
+  webidl,
+});

@@ -1,0 +1,5 @@
+/*
+ * Source maps, from @jridgewell/trace-mapping
+ */
+
+export { TraceMap, originalPositionFor } from "@jridgewell/trace-mapping";

@@ -1,0 +1,54 @@
+/*
+ * The classes of streams
+ *
+ * ReadableStream and its family come from web-streams-polyfill; this script adds what the platform has
+ * beyond the standard (IdentityTransformStream, FixedLengthStream) and what is made of streams
+ * (compression, text). streams.js has it evaluated.
+ */
+
+import {
+  ByteLengthQueuingStrategy,
+  CountQueuingStrategy,
+  ReadableByteStreamController,
+  ReadableStream,
+  ReadableStreamBYOBReader,
+  ReadableStreamBYOBRequest,
+  ReadableStreamDefaultController,
+  ReadableStreamDefaultReader,
+  TransformStream,
+  TransformStreamDefaultController,
+  WritableStream,
+  WritableStreamDefaultController,
+  WritableStreamDefaultWriter,
+} from "web-streams-polyfill";
+import { exposeClass, inspectors } from "./webidl.js";
+
+for (const constructor of [
+  ByteLengthQueuingStrategy,
+  CountQueuingStrategy,
+  ReadableByteStreamController,
+  ReadableStream,
+  ReadableStreamBYOBReader,
+  ReadableStreamBYOBRequest,
+  ReadableStreamDefaultController,
+  ReadableStreamDefaultReader,
+  TransformStream,
+  TransformStreamDefaultController,
+  WritableStream,
+  WritableStreamDefaultController,
+  WritableStreamDefaultWriter,
+])
+  exposeClass(constructor);
+
+inspectors.set(ReadableStream, (stream) => ({
+  locked: stream.locked,
+  state: stream._state,
+  supportsBYOB: stream._readableStreamController instanceof ReadableByteStreamController,
+}));
+inspectors.set(WritableStream, (stream) => ({ locked: stream.locked, state: stream._state }));
+inspectors.set(TransformStream, (stream) => ({ readable: stream.readable, writable: stream.writable }));
+
+export * from "web-streams-polyfill";
+export { IdentityTransformStream, FixedLengthStream } from "./streams_passage.js";
+export { CompressionStream, DecompressionStream } from "./streams_compression.js";
+export { TextEncoderStream, TextDecoderStream } from "./streams_text.js";
