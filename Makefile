@@ -7,7 +7,8 @@ FUZZ_SECONDS ?= 60
 all: build/build.ninja
 	ninja -C build
 
-run: setup all
+run: setup build/build.ninja
+	ninja -C build dormouse
 	build/dormouse dev examples/chat
 
 test: setup-test all
