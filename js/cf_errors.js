@@ -17,6 +17,7 @@ export const OVERLOADED = 4;
 export const RESET = 8;
 export const NO_ALARM_RETRY = 16;
 export const INTERNAL = 32;
+export const METHOD = 64;
 
 const CLASSES = { Error, RangeError, TypeError, SyntaxError, ReferenceError, EvalError, URIError };
 const PLATFORM_PROPERTIES = new Set(["remote", "retryable", "overloaded", "durableObjectReset", "durableObjectId", "stack", "message", "line", "column", "sourceURL", "cause"]);

@@ -12,7 +12,7 @@ import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
 import { deserialize } from "./serialize.js";
 import { finishClass, INTERNAL } from "./webidl.js";
 import { compat } from "./compat.js";
-import { receiveError } from "./cf_errors.js";
+import { METHOD, receiveError } from "./cf_errors.js";
 import { callRemote } from "./cf_rpc.js";
 
 const NAME_BYTES_MAX = 1024;
@@ -151,6 +151,14 @@ class DurableObjectStub {
     return error;
   }
 
+  /* The object's own words about a call; when it is reset instead, nothing came from it. */
+  #receiveCalled(parts) {
+    const error = this.#receive(parts);
+    if (parts[2] & METHOD) error.durableObjectId = this.#hex;
+    else if (error?.durableObjectReset === true) delete error.remote;
+    return error;
+  }
+
   async #fetch(args) {
     const request = newRequest(args[0], args[1]);
     requireContext();
@@ -176,7 +184,7 @@ class DurableObjectStub {
     try {
       return deserialize(await natives.stub_call(this.#index, this.#hex, this.#name, method, args));
     } catch (parcel) {
-      if (Array.isArray(parcel)) throw this.#receive(parcel);
+      if (Array.isArray(parcel)) throw this.#receiveCalled(parcel);
       throw parcel;
     }
   }
@@ -221,7 +229,7 @@ function makeStub(index, id) {
       if (property === "connect") return connect;
       if (property === "then" || !compat.flags.rpc) return undefined;
       if (property === "dup") return () => makeStub(index, id);
-      return callRemote(property, (path, args) => stubCall(inner, path, args));
+      return callRemote(property, hexOf(id), (path, args) => stubCall(inner, path, args));
     },
     has(object, property) {
       return typeof property === "string" || property in object;

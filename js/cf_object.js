@@ -11,9 +11,9 @@ import { deserialize } from "./serialize.js";
 import { describeThrown } from "./stack.js";
 import { INTERNAL } from "./webidl.js";
 import { respond } from "./cf_respond.js";
-import { receiveError, sendError } from "./cf_errors.js";
+import { METHOD, receiveError, sendError } from "./cf_errors.js";
 import { DurableObjectState } from "./cf_state.js";
-import { answerCall } from "./cf_rpc.js";
+import { answerCall, MethodThrew } from "./cf_rpc.js";
 import { forgetSocket, replyToClose, wrapHibernatable } from "./cf_websocket.js";
 
 const HANDLERS = ["fetch", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"];
@@ -40,8 +40,8 @@ function logThrown(error) {
   natives.console_write("error", describeThrown(error));
 }
 
-function fail(event, error) {
-  sendError(error, (name, message, stack, flags, value) => natives.event_fail(event, name, message, stack, flags, value));
+function fail(event, error, more = 0) {
+  sendError(error, (name, message, stack, flags, value) => natives.event_fail(event, name, message, stack, flags | more, value));
 }
 
 /* Run a handler and tell C when it is over; what it throws also goes to the log. */
@@ -79,7 +79,7 @@ export function deliverFetch(record, event, method, url, headers, body, cf) {
 export function deliverCall(record, event, name, args) {
   answerCall(record.instance, record.kind, name, args === undefined ? undefined : deserialize(args)).then(
     (bytes) => natives.event_value(event, bytes),
-    (error) => fail(event, error),
+    (error) => (error instanceof MethodThrew ? fail(event, error.thrown, METHOD) : fail(event, error)),
   );
 }
 

@@ -28,23 +28,29 @@ function pack(value) {
   return bytes;
 }
 
-/* A promise of a value, on which further properties can be taken at once. */
-function pipelined(promise, path, depth) {
+/* What an object says of a path that cannot be followed in its result. */
+function refused(message, hex) {
+  return Object.assign(new TypeError(message), { remote: true, durableObjectId: hex });
+}
+
+/* A promise of a value of the object `hex`, on which further properties can be taken at once; `path` is the last one taken. */
+function pipelined(promise, path, depth, hex) {
   const member = (property) => {
     if (depth + 1 > DEPTH_MAX) throw new Error(`RPC pipelined property path is too deep (max ${DEPTH_MAX}).`);
     return (value) => {
-      if (value === null || (typeof value !== "object" && typeof value !== "function")) throw new TypeError("Can't pipeline on RPC that did not return an object.");
+      const follows = value !== null && typeof value === "object";
+      if (!follows || !Object.hasOwn(value, property)) throw refused(`The RPC receiver does not implement the method "${follows || depth === 0 ? property : path}".`, hex);
       return value[property];
     };
   };
-  const call = function (...args) {
+  const call = function () {
     return pipelined(
-      promise.then((value) => {
-        if (typeof value !== "function") throw new TypeError(`"${path}" is not a function.`);
-        return value(...args);
+      promise.then(() => {
+        throw refused(`"${path}" is not a function.`, hex);
       }),
       path,
       depth,
+      hex,
     );
   };
   return new Proxy(call, {
@@ -52,16 +58,16 @@ function pipelined(promise, path, depth) {
       if (property === "then" || property === "catch" || property === "finally") return promise[property].bind(promise);
       if (property === Symbol.dispose) return () => {};
       if (typeof property === "symbol") return undefined;
-      return pipelined(promise.then(member(property)), property, depth + 1);
+      return pipelined(promise.then(member(property)), property, depth + 1, hex);
     },
   });
 }
 
 /**
  * The property `name` of a stub: calling it calls the remote method, awaiting it reads a remote
- * property. `send(name, bytes | undefined)` does either and promises the value.
+ * property. `send(name, bytes | undefined)` does either and promises the value. `hex` is the object's id.
  */
-export function callRemote(name, send) {
+export function callRemote(name, hex, send) {
   let read;
   const reading = () => (read ??= send(name, undefined));
   const call = function (...args) {
@@ -71,7 +77,7 @@ export function callRemote(name, send) {
     } catch (error) {
       sent = Promise.reject(error);
     }
-    return pipelined(sent, name, 0);
+    return pipelined(sent, name, 0, hex);
   };
   return new Proxy(call, {
     get(target, property) {
@@ -81,9 +87,24 @@ export function callRemote(name, send) {
       }
       if (property === Symbol.dispose) return () => {};
       if (typeof property === "symbol") return Reflect.get(target, property);
-      return pipelined(reading(), name, 0)[property];
+      return pipelined(reading(), name, 0, hex)[property];
     },
   });
+}
+
+/** What a method of the author's threw, apart from what the platform says about the call. */
+export class MethodThrew {
+  constructor(thrown) {
+    this.thrown = thrown;
+  }
+}
+
+async function runMethod(run) {
+  try {
+    return await run();
+  } catch (error) {
+    throw error instanceof Error ? new MethodThrew(error) : error;
+  }
 }
 
 /** On the object's side: what `name` with `args` (undefined: a read) gives, as bytes. */
@@ -98,5 +119,5 @@ export async function answerCall(instance, kind, name, args) {
   const member = descriptor.get !== undefined ? descriptor.get.call(instance) : descriptor.value;
   if (args === undefined) return pack(await member);
   if (typeof member !== "function") throw new TypeError(`"${name}" is not a function.`);
-  return pack(await member.apply(instance, args));
+  return pack(await runMethod(() => member.apply(instance, args)));
 }

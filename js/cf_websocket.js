@@ -179,7 +179,7 @@ export class WebSocket extends EventTarget {
 
   #message(data) {
     if (typeof data !== "string" && this.#binaryType === "blob") data = new Blob([data]);
-    this.dispatchEvent(trusted(new MessageEvent("message", { data })));
+    this.dispatchEvent(trusted(new MessageEvent("message", { data, origin: null })));
   }
 
   #close(code, reason, wasClean) {

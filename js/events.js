@@ -162,7 +162,7 @@ export class MessageEvent extends Event {
   constructor(type, init) {
     super(type, init);
     this.#data = init?.data === undefined ? null : init.data;
-    this.#origin = init?.origin === undefined ? "" : toDOMString(init.origin);
+    this.#origin = init?.origin === undefined ? "" : init.origin === null ? null : toDOMString(init.origin);
     this.#lastEventId = init?.lastEventId === undefined ? "" : toDOMString(init.lastEventId);
     this.#source = init?.source ?? null;
     this.#ports = init?.ports === undefined ? undefined : Object.freeze([...init.ports]);

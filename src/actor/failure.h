@@ -19,6 +19,7 @@ enum failure_flag {
     FAILURE_RESET = 1 << 3,          /* .durableObjectReset: the object was reset */
     FAILURE_NO_ALARM_RETRY = 1 << 4, /* abort(…, {retryAlarm: false}) */
     FAILURE_INTERNAL = 1 << 5,       /* ours, not the author's: alarm retries do not count it */
+    FAILURE_METHOD = 1 << 6,         /* .durableObjectId: a remote method threw it */
 };
 
 struct failure {
