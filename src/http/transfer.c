@@ -1,7 +1,6 @@
 #include "http/transfer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <uv.h>
 
 #include "base/assert.h"
@@ -31,15 +30,6 @@ struct watch {
     struct http_client *client; /* borrowed; gone once closing */
     curl_socket_t fd;           /* libcurl's */
 };
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void init_curl(void)
-{
-    CURLcode r = curl_global_init(CURL_GLOBAL_DEFAULT);
-
-    ASSERT(r == CURLE_OK);
-}
 
 static void collect_done(struct http_client *client)
 {
@@ -143,9 +133,12 @@ static void on_timer(struct timer *timer)
 
 int http_client_create(struct http_client **out, struct loop *loop)
 {
-    struct http_client *client = mem_new(struct http_client);
+    struct http_client *client;
+    int r = curl_load();
 
-    pthread_once(&curl_once, init_curl);
+    if (r < 0)
+        return err_pass(r);
+    client = mem_new(struct http_client);
     client->multi = curl_multi_init();
     if (client->multi == NULL) {
         mem_free(client);

@@ -8,10 +8,10 @@
  * know libcurl. Own thread.
  */
 
-#include <curl/curl.h>
 #include <stdbool.h>
 
 #include "base/list.h"
+#include "http/curl.h"
 
 struct http_client;
 struct loop;

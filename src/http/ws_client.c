@@ -1,13 +1,12 @@
 #include "http/ws_client.h"
 
-#include <curl/curl.h>
-
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "http/client.h"
 #include "http/connector.h"
+#include "http/curl.h"
 #include "http/h1_write.h"
 #include "http/ws_connection.h"
 #include "http/ws_handshake.h"
