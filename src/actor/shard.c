@@ -380,6 +380,7 @@ int64_t shard_turn(struct shard *shard)
     shard->turning = true;
     shard->wall_ms = os_wall_ns(shard->group->options.os) / NS_PER_MS;
 
+    store_shard_hold(shard->store); /* what this turn commits is flushed together */
     more = run_messages(shard, LIMIT_SHARD_MESSAGES_PER_TURN);
     turn_settle(shard);
     store_shard_poll(shard->store);
@@ -387,6 +388,7 @@ int64_t shard_turn(struct shard *shard)
     next_ms = sooner(next_ms, alarm_dispatch(shard));
     sockets_run_arrivals(shard);
     run_objects(shard);
+    store_shard_let_go(shard->store);
     next_ms = sooner(next_ms, rest(shard));
     next_ms = sooner(next_ms, commit_check_age(shard, shard_monotonic_ms(shard)));
     next_ms = sooner(next_ms, vault_close_unused(shard, shard_monotonic_ms(shard)));

@@ -16,8 +16,11 @@
 /*
  * Two buffers take turns: shards fill `gathering` under the mutex while the thread writes
  * `flushing` without it. There is no delay to let a batch grow: the flush under way is the delay,
- * so a lone commit waits for nothing and a crowd shares a flush.
+ * so a lone commit waits for nothing and a crowd shares a flush. A listener that holds knows better:
+ * its next records are already on their way. Whoever waits for anything starts the flush.
  */
+
+#define HELD_RECORDS_MAX 32 /* then the device should begin */
 
 struct gathered {
     struct buf records;
@@ -25,6 +28,7 @@ struct gathered {
     uint32_t count;
     struct list notes;
     bool *listeners; /* owned: which had records in it */
+    bool called;     /* the thread knows of it */
 };
 
 struct journal {
@@ -42,6 +46,7 @@ struct journal {
     struct gathered *flushing; /* NULL while nothing is written */
     uint64_t next_lsn;
     struct list pins; /* oldest first */
+    bool *holding;    /* owned, by listener */
     bool hopeless;
     bool stopping;
 
@@ -88,6 +93,7 @@ struct journal *journal_create(const struct journal_options *options)
     atomic_init(&journal->fault, 0);
     list_init(&journal->pins);
     journal->listeners = mem_new_array(struct journal_listener, options->listener_count);
+    journal->holding = mem_new_array(bool, options->listener_count);
     if (!options->stepped)
         ASSERT(pthread_create(&journal->thread, NULL, journal_run, journal) == 0);
     return journal;
@@ -99,6 +105,20 @@ static void drop_notes(struct journal *journal)
     for (unsigned i = 0; i < 2; i++) {
         journal->options.durable(journal->options.data, 0, &journal->batches[i].notes);
         ASSERT(list_empty(&journal->batches[i].notes));
+    }
+}
+
+static void free_abandoned(struct journal *journal)
+{
+    struct list *it;
+    struct list *tmp;
+
+    list_for_each_safe (it, tmp, &journal->pins) {
+        struct journal_pin *pin = container_of(it, struct journal_pin, link);
+
+        list_remove(it);
+        if (pin->abandoned)
+            mem_free(pin);
     }
 }
 
@@ -120,6 +140,7 @@ void journal_destroy(struct journal *journal)
         return;
     end_thread(journal);
     drop_notes(journal);
+    free_abandoned(journal);
     gathered_fini(&journal->batches[0]);
     gathered_fini(&journal->batches[1]);
     journal->log->ops->destroy(journal->log);
@@ -129,6 +150,7 @@ void journal_destroy(struct journal *journal)
     pthread_mutex_destroy(&journal->mutex);
     pthread_mutex_destroy(&journal->listeners_mutex);
     mem_free(journal->listeners);
+    mem_free(journal->holding);
     mem_free(journal);
 }
 
@@ -194,6 +216,17 @@ void journal_fail(struct journal *journal, int fault)
 
 /* ---- writing ---- */
 
+/* Has what is gathered written, after what is being written. The mutex is held. */
+static void call_thread(struct journal *journal)
+{
+    struct gathered *batch = journal->gathering;
+
+    if (batch->count == 0 || batch->called)
+        return;
+    batch->called = true;
+    pthread_cond_signal(&journal->work);
+}
+
 /* Takes the gathered batch and writes it. The mutex is held on entry and on return. */
 static void flush(struct journal *journal)
 {
@@ -222,6 +255,7 @@ static void flush(struct journal *journal)
     pthread_mutex_lock(&journal->mutex);
     buf_clear(&batch->records);
     batch->count = 0;
+    batch->called = false;
     journal->flushing = NULL;
     pthread_cond_broadcast(&journal->settled);
     pthread_mutex_unlock(&journal->mutex);
@@ -235,7 +269,7 @@ static void *journal_run(void *data)
 
     pthread_mutex_lock(&journal->mutex);
     for (;;) {
-        while (journal->gathering->count == 0 && !journal->stopping)
+        while (!journal->gathering->called && !journal->stopping)
             pthread_cond_wait(&journal->work, &journal->mutex);
         if (journal->gathering->count == 0)
             break;
@@ -298,17 +332,19 @@ static int wait_for_space(struct journal *journal, const struct journal_entry *e
             if (journal->options.stepped)
                 return -ENOSPC;
         }
-        if (journal->options.stepped)
+        if (journal->options.stepped) {
             flush(journal);
-        else
+        } else {
+            call_thread(journal);
             pthread_cond_wait(&journal->space, &journal->mutex);
+        }
     }
 }
 
 int journal_append(struct journal *journal, const struct journal_entry *entry, uint64_t *lsn)
 {
     struct gathered *batch;
-    bool idle = false;
+    bool call;
     int r;
 
     ASSERT(entry->record.len <= journal_record_bytes_max(journal));
@@ -320,10 +356,8 @@ int journal_append(struct journal *journal, const struct journal_entry *entry, u
     }
     batch = journal->gathering;
     *lsn = journal->next_lsn++;
-    if (batch->count++ == 0) {
+    if (batch->count++ == 0)
         batch->first_lsn = *lsn;
-        idle = journal->flushing == NULL;
-    }
     buf_append_bytes(&batch->records, entry->record);
     batch->listeners[entry->listener] = true;
     if (entry->note != NULL) {
@@ -334,10 +368,39 @@ int journal_append(struct journal *journal, const struct journal_entry *entry, u
         entry->pin->lsn = *lsn;
         list_push_back(&journal->pins, &entry->pin->link);
     }
+    call =
+        !batch->called && (!journal->holding[entry->listener] || batch->count >= HELD_RECORDS_MAX);
+    if (call)
+        batch->called = true;
+    call = call && journal->flushing == NULL;
     pthread_mutex_unlock(&journal->mutex);
-    if (idle)
+    if (call)
         pthread_cond_signal(&journal->work); /* the thread finds the mutex free */
     return 0;
+}
+
+void journal_hold(struct journal *journal, unsigned listener)
+{
+    ASSERT(listener < journal->options.listener_count);
+    pthread_mutex_lock(&journal->mutex);
+    journal->holding[listener] = true;
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+void journal_let_go(struct journal *journal, unsigned listener)
+{
+    bool call = false;
+
+    ASSERT(listener < journal->options.listener_count);
+    pthread_mutex_lock(&journal->mutex);
+    journal->holding[listener] = false;
+    if (journal->gathering->count > 0 && !journal->gathering->called) {
+        journal->gathering->called = true;
+        call = journal->flushing == NULL;
+    }
+    pthread_mutex_unlock(&journal->mutex);
+    if (call)
+        pthread_cond_signal(&journal->work);
 }
 
 int journal_wait(struct journal *journal, uint64_t lsn)
@@ -346,10 +409,12 @@ int journal_wait(struct journal *journal, uint64_t lsn)
 
     pthread_mutex_lock(&journal->mutex);
     while (journal_durable_lsn(journal) < lsn && (fault = journal_fault(journal)) == 0) {
-        if (journal->options.stepped)
+        if (journal->options.stepped) {
             flush(journal);
-        else
+        } else {
+            call_thread(journal);
             pthread_cond_wait(&journal->settled, &journal->mutex);
+        }
     }
     pthread_mutex_unlock(&journal->mutex);
     return fault < 0 ? err_raise(fault) : 0;
@@ -375,6 +440,23 @@ void journal_unpin(struct journal *journal, struct journal_pin *pin)
     list_remove(&pin->link);
     pin->lsn = 0;
     pthread_mutex_unlock(&journal->mutex);
+}
+
+void journal_abandon(struct journal *journal, struct journal_pin *pin)
+{
+    pthread_mutex_lock(&journal->mutex);
+    pin->abandoned = true;
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+bool journal_is_unpinned(struct journal *journal)
+{
+    bool unpinned;
+
+    pthread_mutex_lock(&journal->mutex);
+    unpinned = list_empty(&journal->pins);
+    pthread_mutex_unlock(&journal->mutex);
+    return unpinned;
 }
 
 void journal_repin(struct journal *journal, struct journal_pin *pin, uint64_t lsn)

@@ -6,7 +6,8 @@
  * Group commit. Shards append finished records; a thread of its own takes what has gathered, gives
  * it to the log as one batch, and while that is being flushed the next batch gathers. When the log
  * says that a batch is durable, the durable LSN moves and the shards that had records in it are
- * woken.
+ * woken. A listener that is about to append many records holds the flush back until it has, so that
+ * they share one.
  *
  * A pin says from which LSN on its owner still needs the journal: an object that is not yet in its
  * file, the alarm index that is not yet brought up to date. What no pin holds is released to the
@@ -35,6 +36,7 @@ struct journal_listener {
 struct journal_pin {
     struct list link;
     uint64_t lsn;
+    bool abandoned; /* the journal's own */
 };
 
 /* Rides on a record and is handed out when that is durable, in the order of LSNs. */
@@ -76,6 +78,11 @@ struct journal_entry {
  * made. -ENOSPC: no room and none to be had; nothing was appended. Another fault is final. */
 int journal_append(struct journal *journal, const struct journal_entry *entry, uint64_t *lsn);
 
+/* From now on the listener's records alone start no flush, until there are many of them or it lets
+ * go. Not counted: one hold, one let go. */
+void journal_hold(struct journal *journal, unsigned listener);
+void journal_let_go(struct journal *journal, unsigned listener);
+
 uint64_t journal_durable_lsn(const struct journal *journal);
 
 /* 0 while all is well. */
@@ -96,6 +103,13 @@ int journal_flush(struct journal *journal);
 void journal_unpin(struct journal *journal, struct journal_pin *pin);
 /* Moves a pin forward; from 0 (not pinned) too if it is the newest. */
 void journal_repin(struct journal *journal, struct journal_pin *pin, uint64_t lsn);
+
+/* Nobody will bring the record into its file in this run: it stays for the recovery of the next. The
+ * pin is taken over. */
+void journal_abandon(struct journal *journal, struct journal_pin *pin);
+
+/* Nothing is pinned: a clean stop leaves nothing behind. */
+bool journal_is_unpinned(struct journal *journal);
 
 /* Everything below is needed by nobody. */
 uint64_t journal_needed_lsn(struct journal *journal);

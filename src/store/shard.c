@@ -29,7 +29,8 @@ void shard_init(struct store_shard *shard, struct store *store, unsigned index)
     list_init(&shard->large);
 }
 
-/* What the journal could not make durable will never reach a file. */
+/* It could not be checkpointed: the disk is full, or the journal has failed. Its records stay where
+ * they are, and the next start brings in what is durable of them. */
 static void abandon(struct database *db)
 {
     struct pages *pages = &db->pages;
@@ -37,8 +38,7 @@ static void abandon(struct database *db)
     database_cancel_cursors(db);
     database_rollback(db);
     if (pages->pin != NULL) {
-        journal_unpin(pages->shard->journal, pages->pin);
-        mem_free(pages->pin);
+        journal_abandon(pages->shard->journal, pages->pin);
         pages->pin = NULL;
         list_remove(&db->pinned_link);
     }
@@ -121,6 +121,16 @@ void store_shard_poll(struct store_shard *shard)
         shard->listener.durable(shard->listener.data, durable, fault);
     }
     checkpoint_shard(shard);
+}
+
+void store_shard_hold(struct store_shard *shard)
+{
+    journal_hold(shard->journal, shard->index);
+}
+
+void store_shard_let_go(struct store_shard *shard)
+{
+    journal_let_go(shard->journal, shard->index);
 }
 
 uint64_t store_shard_durable_lsn(const struct store_shard *shard)

@@ -86,5 +86,9 @@ void store_shard_destroy(struct store_shard *shard);
  * there is nothing to do. */
 void store_shard_poll(struct store_shard *shard);
 
+/* Own thread: many commits are coming; those until let_go() share as few flushes as can be. */
+void store_shard_hold(struct store_shard *shard);
+void store_shard_let_go(struct store_shard *shard);
+
 /* Last LSN known durable, as of the last poll. */
 uint64_t store_shard_durable_lsn(const struct store_shard *shard);

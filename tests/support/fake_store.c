@@ -337,6 +337,16 @@ void store_shard_destroy(struct store_shard *shard)
     shard->listener.wake = NULL;
 }
 
+void store_shard_hold(struct store_shard *shard)
+{
+    (void)shard; /* nothing is flushed before a test says so */
+}
+
+void store_shard_let_go(struct store_shard *shard)
+{
+    (void)shard;
+}
+
 void store_shard_poll(struct store_shard *shard)
 {
     uint64_t durable;

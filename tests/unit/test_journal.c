@@ -94,11 +94,16 @@ static void *work(void *data)
     uint64_t lsn = 0;
 
     for (unsigned turn = 0; turn < TURNS; turn++) {
+        if (turn % 64 == 8)
+            store_shard_hold(shard); /* longer than the journal has room for */
+        if (turn % 64 == 60)
+            store_shard_let_go(shard);
         if (!one_turn(worker, shard, turn, &lsn))
             worker->failures++;
         if (turn % 8 == 0)
             store_shard_poll(shard);
     }
+    store_shard_let_go(shard);
     while (worker->durable_lsn < lsn && worker->fault == 0) {
         if (atomic_exchange(&worker->woken, false))
             store_shard_poll(shard);
