@@ -33,7 +33,7 @@
  */
 
 #define ZERO_CHUNK_BYTES (UINT64_C(16) << 10) /* the page cache keeps each in one piece */
-#define SLOTS_MAX        4096 /* files looked at when opening */
+#define SLOTS_MAX        4096                 /* files looked at when opening */
 #define SCAN_BYTES       (UINT64_C(1) << 20)
 
 struct segment {
