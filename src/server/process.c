@@ -31,6 +31,7 @@
 #include "server/bundle.h"
 #include "server/file.h"
 #include "server/fleet.h"
+#include "server/library_copy.h"
 #include "server/project.h"
 #include "server/watch.h"
 #include "store/store.h"
@@ -51,7 +52,9 @@ struct version {
     struct namespace **namespaces; /* owned array of borrowed ones, as project->classes */
     bool *bound;                   /* owned: of each, whether a binding names it */
     struct native *native;         /* owned: classes in C; NULL: none */
-    struct assets *assets;         /* owned; NULL: none */
+    char **copies;                 /* owned: of its libraries, if they are watched */
+    size_t copy_count;
+    struct assets *assets; /* owned; NULL: none */
     struct worker_bundle worker;
 };
 
@@ -238,6 +241,9 @@ static struct bundle *building_wait(struct process *process, struct building *bu
 
 static void version_destroy(struct version *version)
 {
+    for (size_t i = 0; i < version->copy_count; i++)
+        library_copy_remove(version->copies[i]);
+    mem_free(version->copies);
     native_destroy(version->native);
     assets_destroy(version->assets);
     bundle_destroy(version->bundle);
@@ -266,6 +272,32 @@ static int namespace_for(struct process *process, const struct project_class *cl
     return 0;
 }
 
+/* One class library; words in `why` if it is none. */
+static int load_library(const struct process *process, struct version *version, const char *path,
+                        struct err_text *why)
+{
+    char *copy;
+    char *folder;
+    int r;
+
+    if (process->watch == NULL)
+        return native_load(version->native, path, why);
+    folder = mem_format("%s/native", process->build_dir);
+    r = library_copy(path, folder, &copy, why);
+    mem_free(folder);
+    if (r != 0)
+        return r;
+    version->copies[version->copy_count++] = copy;
+    return native_load(version->native, copy, why);
+}
+
+static char *library_path(const struct project *project, size_t index)
+{
+    const char *name = project->libraries.names[index];
+
+    return name[0] == '/' ? mem_strdup(name) : mem_format("%s/%s", project->dir, name);
+}
+
 /* The project's class libraries, and whether they hold what it says of them. */
 static bool load_libraries(const struct process *process, struct version *version)
 {
@@ -279,10 +311,10 @@ static bool load_libraries(const struct process *process, struct version *versio
         say(process, "error: %s\n", why.text);
         return false;
     }
+    version->copies = mem_new_array(char *, project->libraries.count + 1);
     for (size_t i = 0; i < project->libraries.count; i++) {
-        const char *name = project->libraries.names[i];
-        char *path = name[0] == '/' ? mem_strdup(name) : mem_format("%s/%s", project->dir, name);
-        int r = native_load(version->native, path, &why);
+        char *path = library_path(project, i);
+        int r = load_library(process, version, path, &why);
 
         mem_free(path);
         if (r != 0) {
@@ -412,7 +444,13 @@ static void watch_update(struct process *process, bool failed)
         name_list_add(&folders, folder);
         mem_free(folder);
     }
-    if (project->build_command[0] == '\0')
+    for (size_t i = 0; i < project->libraries.count; i++) {
+        char *path = library_path(project, i);
+
+        name_list_add(&files, path);
+        mem_free(path);
+    }
+    if (project->build_command[0] == '\0' && project->main[0] != '\0')
         bundle_inputs(version->bundle, project, &files);
     watch_set_eager(process->watch, failed);
     watch_set(process->watch, &files, &folders);

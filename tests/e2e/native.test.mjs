@@ -210,6 +210,44 @@ test("examples/chat-c: a project without JavaScript", { skip }, async () => {
     });
 });
 
+/* ---- dormouse dev ---- */
+
+test("a library that is compiled again takes over, and sockets stay", { skip: skip || EVICTS_ALWAYS }, async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), "dormouse-native-"));
+    fs.cpSync(path.join(E2E, "fixtures/native-reload"), directory, { recursive: true });
+    const build = (project, version) =>
+        execFileSync("cc", ["-O1", "-fPIC", "-shared", `-I${INCLUDE}`, `-DVERSION="${version}"`, "-o", path.join(project, "room.so"), path.join(project, "room.c")], { stdio: "inherit" });
+    build(directory, "one");
+    const server = await start(directory, { command: "dev" });
+    try {
+        const text = async (where) => (await server.fetch(where)).text();
+        const reloaded = (count) => until(() => server.stderr.split("reloaded in").length > count, { what: "the reload" });
+        const anna = await connect(server, "/ws");
+        const says = async () => (anna.send("?"), anna.next());
+        assert.equal(await says(), "one anna 1");
+        assert.equal(await says(), "one anna 2");
+        build(server.project, "two");
+        await reloaded(1);
+        assert.equal(await says(), "two anna 1");
+        assert.deepEqual([await text("/"), await text("/front")], ["two", "front two"]);
+
+        const whole = fs.readFileSync(path.join(server.project, "room.so"));
+        fs.writeFileSync(path.join(server.project, "room.so"), whole.subarray(0, whole.length / 3));
+        await until(() => /room\.so is not complete/.test(server.stderr), { what: "the complaint" });
+        assert.equal(await says(), "two anna 2", "the version before goes on");
+        build(server.project, "three");
+        await reloaded(2);
+        assert.equal(await says(), "three anna 1");
+        assert.equal(anna.closed, null);
+        anna.close(1000, "bye");
+        await anna.whenClosed();
+        assert.deepEqual(fs.readdirSync(path.join(server.project, ".dormouse/build/native")).length, 3);
+    } finally {
+        await server.end();
+        fs.rmSync(directory, { recursive: true });
+    }
+});
+
 test("a C++ compiler accepts the header", { skip }, () => {
     const file = path.join(os.tmpdir(), `dormouse-header-${process.pid}.cc`);
     fs.writeFileSync(file, "#include <dormouse/dormouse.h>\nint main() { return dm_number(1).type == DM_NUMBER ? 0 : 1; }\n");
