@@ -5,8 +5,8 @@
  *
  * A class library that is compiled again while a process has it loaded: the loader takes a file it
  * knows for the one it has, and whoever overwrites a file that is mapped changes code that runs. So
- * each version of a watched project loads a copy of its own. Old ones stay loaded, because instances
- * of theirs may run for a while; the files go when their version goes. Control thread.
+ * each version of a watched project loads a copy of its own. Old ones stay loaded, because
+ * instances of theirs may run for a while; the files go when their version goes. Control thread.
  */
 
 struct err_text;
