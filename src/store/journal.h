@@ -104,8 +104,8 @@ void journal_unpin(struct journal *journal, struct journal_pin *pin);
 /* Moves a pin forward; from 0 (not pinned) too if it is the newest. */
 void journal_repin(struct journal *journal, struct journal_pin *pin, uint64_t lsn);
 
-/* Nobody will bring the record into its file in this run: it stays for the recovery of the next. The
- * pin is taken over. */
+/* Nobody will bring the record into its file in this run: it stays for the recovery of the next.
+ * The pin is taken over. */
 void journal_abandon(struct journal *journal, struct journal_pin *pin);
 
 /* Nothing is pinned: a clean stop leaves nothing behind. */

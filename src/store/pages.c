@@ -46,6 +46,11 @@ void pages_close(struct pages *pages)
     pages->note = NULL;
 }
 
+bool pages_is_hole(const struct pages *pages, uint32_t number)
+{
+    return pages->holes.map.count > 0 && map_u64_get(&pages->holes, number) != NULL;
+}
+
 /* ---- commit ---- */
 
 /* The version of a page that the records so far describe; NULL: none, the page is new. */
@@ -58,7 +63,7 @@ static int previous_version(struct pages *pages, uint32_t number, uint8_t *buffe
     *previous = NULL;
     if (number > pages->size_pages)
         return 0;
-    if (map_u64_get(&pages->holes, number) != NULL) {
+    if (pages_is_hole(pages, number)) {
         *previous = zeros;
         return 0;
     }
@@ -295,7 +300,7 @@ int pages_write_back(struct pages *pages)
     /* Rule 1: no page reaches the file before the record that carries it is durable. */
     ASSERT(pages->last_lsn <= journal_durable_lsn(pages->shard->journal));
     while ((frame = map_u64_next(&pages->wal.pages, &at, &number)) != NULL) {
-        if (number > pages->size_pages || map_u64_get(&pages->holes, number) != NULL)
+        if (number > pages->size_pages || pages_is_hole(pages, (uint32_t)number))
             continue;
         r = object_file_write(pages->file, frame->page, PAGE_BYTES, (number - 1) * PAGE_BYTES);
         if (r < 0)

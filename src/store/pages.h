@@ -65,5 +65,8 @@ int pages_write_back(struct pages *pages);
 /* After SQLite's checkpoint: what it does not write. */
 int pages_write_holes(struct pages *pages);
 
+/* It reads as zeros, whatever the file has: it may be that the disk was full. */
+bool pages_is_hole(const struct pages *pages, uint32_t number);
+
 /* The file has everything: hands the pin to the keeper, which syncs the file and lets go. */
 void pages_written(struct pages *pages);

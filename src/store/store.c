@@ -172,6 +172,31 @@ out:
     return r < 0 ? err_pass(r) : r;
 }
 
+/* A process that died may have left names that can be seen but are not on the disk yet; what is
+ * built on them from here on must not go with them. */
+static int sync_folders(struct store *store)
+{
+    char *journal = mem_format("%s/journal", store->dir);
+    char *objects = mem_format("%s/do", store->dir);
+    int r = os_sync_dir(store->os, store->dir);
+
+    if (r == 0)
+        r = os_sync_dir(store->os, journal);
+    if (r == 0)
+        r = os_sync_dir(store->os, objects);
+    for (uint32_t i = 1; r == 0 && namespaces_key(store->namespaces, i) != NULL; i++) {
+        char *folder = namespaces_folder(store->namespaces, i);
+
+        r = os_sync_dir(store->os, folder);
+        mem_free(folder);
+        if (r == -ENOENT)
+            r = 0; /* removed by hand */
+    }
+    mem_free(journal);
+    mem_free(objects);
+    return r < 0 ? err_pass(r) : 0;
+}
+
 static int prepare_folder(struct store *store, struct err_text *why)
 {
     int r = make_folders(store->os, store->dir);
@@ -186,6 +211,8 @@ static int prepare_folder(struct store *store, struct err_text *why)
         r = check_version(store, why); /* syncs the folder when it is new */
     if (r == 0)
         r = namespaces_open(&store->namespaces, store->os, store->dir, why);
+    if (r == 0)
+        r = sync_folders(store);
     return r < 0 ? err_pass(r) : r;
 }
 
@@ -351,7 +378,8 @@ void store_close(struct store *store)
     if (r == 0)
         r = keeper_finish(store->keeper);
     store->stopping = true;
-    if (r == 0 && alarm_table_is_done(store->alarms))
+    /* What a full disk kept out of its file is the next start's. */
+    if (r == 0 && alarm_table_is_done(store->alarms) && journal_is_unpinned(store->journal))
         journal_stop(store->journal);
     store_free(store);
 }

@@ -69,9 +69,15 @@ static int file_characteristics(sqlite3_file *file)
 
 static int main_read(sqlite3_file *file, void *out, int len, sqlite3_int64 offset)
 {
+    struct pages *pages = pages_of(file);
     size_t got;
-    int r = object_file_read(pages_of(file)->file, out, (size_t)len, (uint64_t)offset, &got);
+    int r;
 
+    if (pages_is_hole(pages, (uint32_t)(offset / PAGE_BYTES) + 1)) {
+        memset(out, 0, (size_t)len);
+        return SQLITE_OK;
+    }
+    r = object_file_read(pages->file, out, (size_t)len, (uint64_t)offset, &got);
     if (r < 0)
         return SQLITE_IOERR_READ;
     return got < (size_t)len ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
@@ -112,7 +118,14 @@ static int main_sync(sqlite3_file *file, int flags)
 
 static int main_size(sqlite3_file *file, sqlite3_int64 *size)
 {
-    *size = (sqlite3_int64)object_file_size(pages_of(file)->file);
+    struct pages *pages = pages_of(file);
+    uint64_t there = object_file_size(pages->file);
+    uint64_t wanted = (uint64_t)pages->size_pages * PAGE_BYTES;
+
+    /* Holes at the end of a full disk are not written yet. */
+    if (there < wanted && pages_is_hole(pages, pages->size_pages))
+        there = wanted;
+    *size = (sqlite3_int64)there;
     return SQLITE_OK;
 }
 

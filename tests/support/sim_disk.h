@@ -89,8 +89,8 @@ void sim_disk_remove(struct sim_disk *disk, const struct sim_place *place);
 void sim_disk_move(struct sim_disk *disk, const struct sim_place *from, const struct sim_place *to);
 void sim_disk_sync_folder(struct sim_disk *disk, const struct sim_node *folder);
 
-/* Content. Reading stays within the size. A sector that is written again before it was synced may have reached the platter in
- * between, as `rng` says. */
+/* Content. Reading stays within the size. A sector that is written again before it was synced may
+ * have reached the platter in between, as `rng` says. */
 void sim_node_read(const struct sim_node *node, void *out, size_t len, uint64_t offset);
 void sim_node_write(struct sim_node *node, const void *data, size_t len, uint64_t offset,
                     struct rng *rng);
