@@ -2,7 +2,8 @@
  * The clients of the crash test, and what they know
  *
  * Each sends the numbers 1, 2, 3, … to its object and remembers the last one that was acknowledged and the last one it
- * sent. A client works until its connection breaks, and goes on from what the object has.
+ * sent. A client works until its connection breaks, and goes on from what the object has. An alarm client has its object
+ * ring for each number and sends the next one when it has seen that.
  */
 
 import http from "node:http";
@@ -72,5 +73,38 @@ export class SocketClient extends Client {
             socket.on("close", resolve);
             socket.on("error", () => {});
         });
+    }
+}
+
+const RING_MS = [0, 120];
+const LOOK_EVERY_MS = 15;
+
+/* Sets alarms, one after the other. */
+export class AlarmClient extends Client {
+    constructor(name) {
+        super(name, name);
+        this.seen = 0; /* the last number that was seen to have rung */
+    }
+
+    async work(port) {
+        const ask = async (where) => {
+            const response = await fetch(`http://127.0.0.1:${port}/${this.object}/${where}`);
+            if (!response.ok) throw new Error(`status ${response.status}`);
+            return response.json();
+        };
+        const [least, most] = RING_MS;
+        try {
+            for (;;) {
+                if (this.seen === this.acknowledged) {
+                    const delay = Math.round(least + Math.random() * (most - least));
+                    await ask(`set/${++this.sent}/${delay}`);
+                    this.acknowledged = this.sent;
+                }
+                await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+                this.seen = (await ask("look")).rung.at(-1) ?? 0;
+            }
+        } catch {
+            /* the server is gone */
+        }
     }
 }

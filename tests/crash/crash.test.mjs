@@ -3,9 +3,10 @@
  *
  * 64 HTTP clients and 64 WebSockets write numbered messages to 16 objects. At a random moment the server is killed with
  * SIGKILL and started again on the same data. Then every acknowledged message must be there, each client's in order and once,
- * and nothing by halves: the counter that is written with each message must agree with the table.
+ * and nothing by halves: the counter that is written with each message must agree with the table. 32 more clients set
+ * alarms: each that was acknowledged rings, at once or after the restart, and what was seen to have rung stays so, once.
  *
- * CRASH_ROUNDS says how often (40); after CRASH_SECONDS (150) it stops earlier.
+ * CRASH_ROUNDS says how often (30); after CRASH_SECONDS (120) it stops earlier.
  */
 
 import assert from "node:assert/strict";
@@ -14,15 +15,17 @@ import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { start } from "../e2e/support/target.mjs";
-import { HttpClient, SocketClient } from "./clients.mjs";
+import { start, until } from "../e2e/support/target.mjs";
+import { AlarmClient, HttpClient, SocketClient } from "./clients.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 40);
-const SECONDS = Number(process.env.CRASH_SECONDS ?? (process.env.CRASH_ROUNDS ? Infinity : 150));
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 30);
+const SECONDS = Number(process.env.CRASH_SECONDS ?? (process.env.CRASH_ROUNDS ? Infinity : 120));
 const CLIENTS_OF_EACH_KIND = 64;
 const OBJECTS = 16;
+const CLOCKS = 32;
 const KILL_AFTER_MS = [30, 500];
+const RING_AGAIN_MS = 10_000;
 
 function makeClients() {
     const clients = [];
@@ -52,36 +55,61 @@ async function check(target, object, clients) {
     return rows.length;
 }
 
+/* What rang is what was asked for, each number once and in order; none that was acknowledged is missing. */
+async function checkClock(target, client) {
+    let state;
+    await until(
+        async () => {
+            state = await target.ask(`/${client.object}/look`);
+            return state.alarm === null && state.rung.at(-1) === (state.next || undefined);
+        },
+        { ms: RING_AGAIN_MS, what: `the alarm of ${client.name}` },
+    ).catch((fault) => {
+        throw new Error(`${fault.message}: ${JSON.stringify(state)}, acknowledged ${client.acknowledged}, seen ${client.seen}`);
+    });
+    assert.deepEqual(state.rung, Array.from({ length: state.next }, (_, i) => i + 1), `${client.name}: it did not ring once for each`);
+    assert.ok(state.next >= client.acknowledged, `${client.name}: ${client.acknowledged} was acknowledged, ${state.next} is the last there`);
+    assert.ok(state.next <= client.sent, `${client.name}: ${state.next} is there, ${client.sent} was the last sent`);
+    client.goOnFrom(state.next);
+    client.seen = state.next;
+    return state.next;
+}
+
 test("every acknowledged message survives kill -9, in order, once and whole", async (t) => {
     const clients = makeClients();
+    const clocks = Array.from({ length: CLOCKS }, (_, i) => new AlarmClient(`clock-${i}`));
     const objects = [...new Set(clients.map((client) => client.object))];
     const end = Date.now() + SECONDS * 1000;
     let target = await start(path.join(HERE, "project"));
     let round = 0;
     let messages = 0;
+    let alarms = 0;
 
     while (round < ROUNDS && Date.now() < end) {
         round++;
         const [least, most] = KILL_AFTER_MS;
         const delay = least + Math.random() * (most - least);
         const timer = setTimeout(() => target.process.kill("SIGKILL"), delay);
-        await Promise.all(clients.map((client) => client.work(target.port)));
+        await Promise.all([...clients, ...clocks].map((client) => client.work(target.port)));
         clearTimeout(timer);
         await target.kill9();
         assert.equal(target.process.signalCode, "SIGKILL", `round ${round}: it ended by itself\n${target.output}`);
 
         target = await target.again();
+        const explain = (fault) => {
+            fault.message = `round ${round}, killed after ${delay.toFixed(0)} ms, data in ${target.home}: ${fault.message}`;
+            throw fault;
+        };
         messages = 0;
         for (const object of objects) {
             const its = clients.filter((client) => client.object === object);
-            messages += await check(target, object, its).catch((fault) => {
-                fault.message = `round ${round}, killed after ${delay.toFixed(0)} ms, data in ${target.home}: ${fault.message}`;
-                throw fault;
-            });
+            messages += await check(target, object, its).catch(explain);
         }
+        alarms = 0;
+        for (const clock of clocks) alarms += await checkClock(target, clock).catch(explain);
     }
-    t.diagnostic(`${round} rounds, ${messages} messages`);
-    assert.ok(messages > round, "hardly anything was written, so hardly anything was tested");
+    t.diagnostic(`${round} rounds, ${messages} messages, ${alarms} alarms`);
+    assert.ok(messages > round && alarms > round, "hardly anything was written, so hardly anything was tested");
     await target.stop();
     fs.rmSync(target.home, { recursive: true, force: true });
 });

@@ -1,4 +1,4 @@
-/* An object writes down every numbered message of its clients, in a table and in a counter, and says so. */
+/* A log writes down every numbered message of its clients, in a table and in a counter, and says so. */
 
 import { DurableObject } from "cloudflare:workers";
 
@@ -39,8 +39,32 @@ export class Log extends DurableObject {
     webSocketClose() {}
 }
 
+/* Rings once for each number that it was asked to: the handler writes the number down. */
+export class Clock extends DurableObject {
+    constructor(ctx, env) {
+        super(ctx, env);
+        ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS rung (id INTEGER PRIMARY KEY, number INTEGER)");
+    }
+
+    async fetch(request) {
+        const [, , what, number, delay] = new URL(request.url).pathname.split("/");
+        if (what === "set") {
+            this.ctx.storage.kv.put("next", Number(number));
+            await this.ctx.storage.setAlarm(Date.now() + Number(delay));
+        }
+        const rung = [...this.ctx.storage.sql.exec("SELECT number FROM rung ORDER BY id").raw()].flat();
+        return Response.json({ rung, next: this.ctx.storage.kv.get("next") ?? 0, alarm: await this.ctx.storage.getAlarm() });
+    }
+
+    alarm() {
+        this.ctx.storage.sql.exec("INSERT INTO rung (number) VALUES (?)", this.ctx.storage.kv.get("next"));
+    }
+}
+
 export default {
     fetch(request, env) {
-        return env.LOGS.getByName(new URL(request.url).pathname.split("/")[1]).fetch(request);
+        const name = new URL(request.url).pathname.split("/")[1];
+        const objects = name.startsWith("clock-") ? env.CLOCKS : env.LOGS;
+        return objects.getByName(name).fetch(request);
     },
 };
