@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 /* Grows with every function that is added at the end of struct dm_api; nothing is ever removed. */
-#define DM_VERSION 1
+#define DM_VERSION 2
 
 #if defined(__GNUC__)
 #    define DM_EXPORT       __attribute__((visibility("default")))
@@ -199,6 +199,22 @@ typedef void dm_bytes_fn(void *instance, struct dm_object *object, void *data, i
 typedef void dm_fn(void *instance, struct dm_object *object, void *data);
 typedef void dm_section_fn(void *instance, struct dm_object *object, struct dm_section *section,
                            void *data);
+
+/* A WebSocket of an object to somebody else. Functions that are NULL are not called. They are
+ * callbacks like dm_reply_fn; the struct must live as long as the process. */
+struct dm_peer {
+    /* Once: it is open; or, with `socket` NULL, it is not, and `reply` says why. */
+    void (*open)(void *instance, struct dm_object *object, void *data, struct dm_socket *socket,
+                 const struct dm_reply *reply);
+    void (*message)(void *instance, struct dm_object *object, void *data, struct dm_socket *socket,
+                    struct dm_bytes bytes, bool text);
+    /* One of them, at last; the socket is gone when it has returned. */
+    void (*close)(void *instance, struct dm_object *object, void *data, struct dm_socket *socket,
+                  uint16_t code, struct dm_bytes reason, bool clean);
+    void (*error)(void *instance, struct dm_object *object, void *data, struct dm_socket *socket,
+                  const char *message);
+};
+
 /* Anything but 0 ends the walk and is returned by it. */
 typedef int dm_kv_fn(void *data, struct dm_bytes key, const struct dm_value *value);
 typedef int dm_socket_fn(void *data, struct dm_socket *socket);
@@ -414,6 +430,24 @@ struct dm_api {
                      size_t count, dm_reply_fn *reply, void *data);
     int (*fetch)(struct dm_object *object, const struct dm_request *request, dm_reply_fn *reply,
                  void *data);
+
+    /* ---- since version 2 ---- */
+
+    /* block(), and a transaction over all turns of the section: what they write is committed
+     * together by section_end(), and what they say waits for it. transact_undo() ends the section
+     * and leaves nothing of it; so does a reset. They nest; the inner one ends first. */
+    int (*transact)(struct dm_object *object, dm_section_fn *body, void *data);
+    int (*transact_undo)(struct dm_section *section);
+
+    /* WebSockets to another server, or to an object of this project. send() and close() are for
+     * them too; tags, attachments and sockets() are not. They do not hibernate: they keep the
+     * object in memory, and are closed with 1001 when it goes. A Close of the other end is answered
+     * when close() has returned. Of `request` url and headers count. */
+    int (*connect)(struct dm_object *object, const struct dm_request *request,
+                   const struct dm_peer *peer, void *data);
+    int (*stub_connect)(struct dm_object *object, struct dm_ns *ns, const struct dm_id *id,
+                        const char *name, const struct dm_request *request,
+                        const struct dm_peer *peer, void *data);
 };
 
 /* Exported by the library. `version` is api->version: refuse (negative) if it is below the

@@ -76,4 +76,8 @@ const struct dm_api native_api = {
     .stub_fetch = native_stub_fetch,
     .stub_call = native_stub_call,
     .fetch = native_fetch_out,
+    .transact = native_transact,
+    .transact_undo = native_transact_undo,
+    .connect = native_connect,
+    .stub_connect = native_stub_connect,
 };

@@ -14,6 +14,8 @@ struct dm_section {
     struct section *section;
     dm_section_fn *body;
     void *data;
+    bool transacts;
+    unsigned depth;   /* of its transaction, once it has the gate */
     struct list link; /* host.sections */
 };
 
@@ -23,11 +25,30 @@ static void section_free(struct dm_section *section)
     mem_free(section);
 }
 
+/* What it wrote cannot be kept, or begun: the object cannot go on. */
+static void section_broken(struct dm_section *section)
+{
+    struct dm_object *host = section->host;
+    struct section *inner = section->section;
+    struct failure *failure = host_failure(host, FAILURE_RESET);
+
+    section_free(section);
+    object_section_end(host->object, inner, failure);
+    failure_unref(failure);
+}
+
 static void section_enter(struct task *task)
 {
     struct dm_section *section = container_of(task, struct dm_section, task);
     struct dm_object *host = section->host;
 
+    if (section->transacts) {
+        object_transaction_begin(host->object);
+        if (savepoint_begin(host, &section->depth) < 0) {
+            section_broken(section);
+            return;
+        }
+    }
     section->body(host->self, host, section, section->data);
     host_leave(host);
 }
@@ -48,7 +69,7 @@ void sections_drop_all(struct dm_object *host)
     }
 }
 
-int native_block(struct dm_object *host, dm_section_fn *body, void *data)
+static int section_begin(struct dm_object *host, dm_section_fn *body, void *data, bool transacts)
 {
     struct dm_section *section;
     int r;
@@ -59,6 +80,7 @@ int native_block(struct dm_object *host, dm_section_fn *body, void *data)
     section->host = host;
     section->body = body;
     section->data = data;
+    section->transacts = transacts;
     section->task.run = section_enter;
     section->task.drop = section_drop;
     list_push_back(&host->sections, &section->link);
@@ -69,20 +91,65 @@ int native_block(struct dm_object *host, dm_section_fn *body, void *data)
     return host_error(host, "Critical sections are nested too deeply.");
 }
 
-int native_section_end(struct dm_section *section, const char *error)
+int native_block(struct dm_object *host, dm_section_fn *body, void *data)
 {
-    struct dm_object *host = section->host;
-    struct failure *failure = NULL;
+    return section_begin(host, body, data, false);
+}
+
+int native_transact(struct dm_object *host, dm_section_fn *body, void *data)
+{
+    return section_begin(host, body, data, true);
+}
+
+/* The transaction of a section, if it has one: kept or undone. */
+static int settle(struct dm_section *section, bool keep)
+{
+    int r = section->transacts ? savepoint_end(section->host, section->depth, keep) : 0;
+
+    if (r == 0 && section->transacts)
+        object_transaction_end(section->host->object);
+    return r;
+}
+
+static void section_over(struct dm_section *section, bool opens)
+{
+    struct object *object = section->host->object;
     struct section *inner = section->section;
 
     section_free(section);
+    if (opens)
+        object_section_end(object, inner, NULL);
+}
+
+int native_section_end(struct dm_section *section, const char *error)
+{
+    struct dm_object *host = section->host;
+    int r;
+
     if (error != NULL) {
-        failure = failure_create("Error", error, NULL, FAILURE_RESET);
         err_text_set(&host->why, "%s", error);
+        section_broken(section);
+        return DM_RESET;
     }
-    object_section_end(host->object, inner, failure);
-    failure_unref(failure);
-    return error != NULL ? DM_RESET : 0;
+    r = settle(section, true);
+    if (r == DM_ERROR)
+        return r; /* it goes on */
+    section_over(section, r == 0);
+    return r;
+}
+
+int native_transact_undo(struct dm_section *section)
+{
+    struct dm_object *host = section->host;
+    int r;
+
+    if (!section->transacts)
+        return host_error(host, "The section is no transaction.");
+    r = settle(section, false);
+    if (r == DM_ERROR)
+        return r;
+    section_over(section, r == 0);
+    return r;
 }
 
 /* ---- holds ---- */

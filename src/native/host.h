@@ -43,7 +43,7 @@ struct dm_object {
     void *self;                   /* the library's */
     struct arena scratch;         /* what was borrowed in this turn */
     struct err_text why;
-    unsigned savepoints;
+    unsigned savepoints; /* open: transactions in transactions */
     size_t timers;
     bool over;            /* the instance is being destroyed */
     struct list laters;   /* later.link */
@@ -110,6 +110,10 @@ void front_answer(struct dm_event *event);
 
 /* storage.c */
 void rows_close_all(struct dm_object *host);
+/* One transaction in those that are open. Both return what a function of the table does; *depth is
+ * for the end. */
+int savepoint_begin(struct dm_object *host, unsigned *depth);
+int savepoint_end(struct dm_object *host, unsigned depth, bool keep);
 /* gate.c */
 void sections_drop_all(struct dm_object *host);
 
@@ -127,4 +131,5 @@ extern const struct dm_api native_api;
 /* Everything in it, by the file that has it. */
 #include "native/body.h"
 #include "native/later.h"
+#include "native/peer.h"
 #include "native/table.h"

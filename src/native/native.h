@@ -22,6 +22,7 @@ struct namespace;
 struct native;
 struct native_shard;
 struct shard;
+struct socket;
 
 /* ---- of the process ---- */
 
@@ -53,11 +54,17 @@ bool native_has_front(const struct native *native);
 
 /* ---- of one shard, on its thread ---- */
 
+typedef void native_connected_fn(void *user, struct event_result *result, struct socket *socket);
+
 /* Outgoing HTTP, which is above this layer: the server fills it in. done() comes once, from the
  * loop, with a response it owns or with words for why there is none; not after cancel(). */
 struct native_http {
     void *(*start)(void *data, struct fetch_request *request, /* owned by the callee */
                    void (*done)(void *user, struct event_result *result), void *user);
+    /* A WebSocket: done() comes the same way, with a response of 101 and a loose socket (a
+     * reference of the callee's), or with words. NULL: connect() refuses. */
+    void *(*connect)(void *data, struct fetch_request *request, native_connected_fn *done,
+                     void *user);
     void (*cancel)(void *request);
     void *data;
 };

@@ -355,27 +355,50 @@ int native_kv_list(struct dm_object *host, const struct dm_range *from, dm_kv_fn
 
 /* ---- all of it ---- */
 
-int native_transaction(struct dm_object *host, dm_transaction_fn *body, void *data)
+int savepoint_begin(struct dm_object *host, unsigned *depth)
 {
-    unsigned depth = host->savepoints + 1;
     struct database *db;
     int r = database_of(host, &db);
-    int undone;
 
+    *depth = host->savepoints + 1;
     if (r == 0)
-        r = worked(host, database_savepoint(db, depth, &host->why));
+        r = worked(host, database_savepoint(db, *depth, &host->why));
+    if (r == 0)
+        host->savepoints = *depth;
+    return r;
+}
+
+int savepoint_end(struct dm_object *host, unsigned depth, bool keep)
+{
+    struct database *db;
+    int r;
+
+    if (host->savepoints != depth)
+        return host_error(host, "A transaction inside this one is still open.");
+    r = database_of(host, &db);
     if (r < 0)
         return r;
-    host->savepoints = depth;
+    rows_close_all(host); /* a statement that reads would keep the savepoint */
+    r = worked(host, keep ? database_savepoint_release(db, depth, &host->why)
+                          : database_savepoint_rollback(db, depth, NULL));
+    if (r == 0)
+        host->savepoints = depth - 1;
+    return r;
+}
+
+int native_transaction(struct dm_object *host, dm_transaction_fn *body, void *data)
+{
+    unsigned depth;
+    int ended;
+    int r = savepoint_begin(host, &depth);
+
+    if (r < 0)
+        return r;
     r = body(host, data);
-    host->savepoints = depth - 1;
     if (object_broken(host->object))
         return DM_RESET;
-    rows_close_all(host); /* a statement that reads would keep the savepoint */
-    if (r == 0)
-        return worked(host, database_savepoint_release(db, depth, &host->why));
-    undone = worked(host, database_savepoint_rollback(db, depth, NULL));
-    return undone < 0 ? undone : r;
+    ended = savepoint_end(host, depth, r == 0);
+    return ended < 0 ? ended : r;
 }
 
 int native_delete_all(struct dm_object *host)
@@ -385,6 +408,8 @@ int native_delete_all(struct dm_object *host)
 
     if (r < 0)
         return r;
+    if (host->savepoints > 0)
+        return host_error(host, "Cannot call delete_all() within a transaction.");
     rows_close_all(host);
     return worked(host, database_delete_all(db, true, &host->why));
 }

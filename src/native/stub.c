@@ -6,6 +6,7 @@
 #include "actor/fetch.h"
 #include "actor/namespace.h"
 #include "actor/output_gate.h"
+#include "actor/socket.h"
 #include "base/assert.h"
 #include "base/blob.h"
 #include "base/limits.h"
@@ -96,6 +97,8 @@ struct outgoing {
     void *transfer;                /* HTTP: under way */
     struct event_result result;
     struct dm_event *forwarded; /* its answer is this event's; else reply() */
+    const struct dm_peer *peer; /* a WebSocket: instead of reply() */
+    struct socket *socket;      /* owned reference: of a server; until it is told */
     dm_reply_fn *reply;
     void *data;
     unsigned refs; /* the later's, and that of what is under way */
@@ -109,6 +112,8 @@ static void outgoing_unref(struct outgoing *out)
         event_destroy(out->event);
     fetch_request_destroy(out->request);
     event_result_fini(&out->result);
+    if (out->socket != NULL)
+        peer_abandon(out->socket);
     mem_free(out->name);
     mem_free(out);
 }
@@ -135,6 +140,14 @@ static void http_done(void *user, struct event_result *result)
     settle(out, result);
 }
 
+static void connected(void *user, struct event_result *result, struct socket *socket)
+{
+    struct outgoing *out = user;
+
+    out->socket = socket;
+    http_done(out, result);
+}
+
 static void gate_passed(struct output_gate_wait *gate, enum output_gate_verdict verdict)
 {
     struct outgoing *out = container_of(gate, struct outgoing, gate);
@@ -150,6 +163,8 @@ static void gate_passed(struct output_gate_wait *gate, enum output_gate_verdict 
     out->request = NULL;
     if (out->ns != NULL)
         shard_send(out->home->options.shard, out->ns, &out->id, out->name, event);
+    else if (out->peer != NULL)
+        out->transfer = http->connect(http->data, request, connected, out);
     else
         out->transfer = http->start(http->data, request, http_done, out);
 }
@@ -180,6 +195,21 @@ static void show_response(struct dm_object *host, struct fetch_response *from,
     response->content = body_whole(response->body);
 }
 
+/* The socket that came with the answer, loose; NULL: none. A reference of the caller's. */
+static struct socket *socket_take(struct outgoing *out)
+{
+    struct fetch_response *response = out->result.response;
+    struct socket *socket = out->socket;
+    struct socket_far *far;
+
+    out->socket = NULL;
+    if (socket != NULL || response == NULL || response->socket == NULL)
+        return socket;
+    far = response->socket;
+    response->socket = NULL;
+    return socket_far_open(far, out->home->options.shard);
+}
+
 static void tell(struct outgoing *out, struct dm_object *host)
 {
     struct event_result *result = &out->result;
@@ -199,7 +229,10 @@ static void tell(struct outgoing *out, struct dm_object *host)
     } else {
         reply.error = host->why.text;
     }
-    out->reply(host->self, host, out->data, &reply);
+    if (out->peer != NULL)
+        peer_open(host, out->peer, out->data, socket_take(out), &reply);
+    else
+        out->reply(host->self, host, out->data, &reply);
     body_unref(response.body);
 }
 
@@ -307,6 +340,62 @@ int native_stub_call(struct dm_object *host, struct dm_ns *ns, const struct dm_i
     event->call.method = mem_strdup(method);
     event->call.arguments = blob_take_buf(&bytes);
     return send_event(outgoing_create(host, reply, data), host, ns, id, name, event);
+}
+
+/* As a client asks for a WebSocket; whoever looks at headers finds it there, too. */
+static struct fetch_request *upgrade_make(const struct dm_request *from)
+{
+    struct dm_request request = {.url = from->url, .header_count = from->header_count};
+    struct dm_header headers[LIMIT_HTTP_HEADERS];
+    struct fetch_request *made;
+
+    if (request.header_count > LIMIT_HTTP_HEADERS - 1)
+        request.header_count = LIMIT_HTTP_HEADERS - 1;
+    if (request.header_count > 0)
+        memcpy(headers, from->headers, request.header_count * sizeof *headers);
+    if (native_header(from, "upgrade") == NULL)
+        headers[request.header_count++] = (struct dm_header){"Upgrade", "websocket"};
+    request.headers = headers;
+    made = request_make(&request);
+    made->upgrade = true;
+    return made;
+}
+
+int native_stub_connect(struct dm_object *host, struct dm_ns *ns, const struct dm_id *id,
+                        const char *name, const struct dm_request *request,
+                        const struct dm_peer *peer, void *data)
+{
+    struct outgoing *out;
+    struct event *event;
+    int r;
+
+    if (!host_usable(host, &r))
+        return r;
+    if (request->url == NULL)
+        return host_error(host, "A request needs a URL.");
+    event = event_create(EVENT_FETCH);
+    event->fetch.request = upgrade_make(request);
+    out = outgoing_create(host, NULL, data);
+    out->peer = peer;
+    return send_event(out, host, ns, id, name, event);
+}
+
+int native_connect(struct dm_object *host, const struct dm_request *request,
+                   const struct dm_peer *peer, void *data)
+{
+    struct outgoing *out;
+    int r;
+
+    if (!host_usable(host, &r))
+        return r;
+    if (host->home->options.http.connect == NULL)
+        return host_error(host, "There is no HTTP client here.");
+    if (request->url == NULL)
+        return host_error(host, "A request needs a URL.");
+    out = outgoing_create(host, NULL, data);
+    out->peer = peer;
+    out->request = request_make(request);
+    return start(out, host);
 }
 
 int native_fetch_out(struct dm_object *host, const struct dm_request *request, dm_reply_fn *reply,

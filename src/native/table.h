@@ -83,4 +83,8 @@ void native_id_format(const struct dm_id *id, char text[DM_ID_TEXT]);
 int native_stub_fetch(struct dm_object *object, struct dm_ns *ns, const struct dm_id *id, const char *name, const struct dm_request *request, dm_reply_fn *reply, void *data);
 int native_stub_call(struct dm_object *object, struct dm_ns *ns, const struct dm_id *id, const char *name, const char *method, const struct dm_value *arguments, size_t count, dm_reply_fn *reply, void *data);
 int native_fetch_out(struct dm_object *object, const struct dm_request *request, dm_reply_fn *reply, void *data);
+int native_transact(struct dm_object *object, dm_section_fn *body, void *data);
+int native_transact_undo(struct dm_section *section);
+int native_connect(struct dm_object *object, const struct dm_request *request, const struct dm_peer *peer, void *data);
+int native_stub_connect(struct dm_object *object, struct dm_ns *ns, const struct dm_id *id, const char *name, const struct dm_request *request, const struct dm_peer *peer, void *data);
 /* clang-format on */

@@ -397,7 +397,7 @@ static int set_up(struct shard_thread *thread)
     }
     thread->shard = shard_create(thread->options.group, index, shard_wake, thread);
     thread->engine = js_engine_create();
-    thread->outgoings = outgoings_create(thread->loop, thread->shard);
+    thread->outgoings = outgoings_create(thread->loop, thread->shard, &thread->wires);
     wires_init(&thread->wires, thread->loop, thread->shard, thread->options.wires);
     thread->front = front_create(&(struct front_options){
         .loop = thread->loop,

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import crypto from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
 import http from "node:http";
@@ -79,6 +80,45 @@ test("timers, sections and sync() call back", { skip }, async () => {
     assert.deepEqual(await call("l", "sync"), { value: true });
     const [blocked] = await Promise.all([call("l", "block"), new Promise((r) => setTimeout(r, 40)).then(() => call("l", "echo", 1))]);
     assert.deepEqual(blocked, { value: 0 }, "nothing runs beside a section");
+});
+
+test("a transaction of several turns is one commit, and nothing runs beside it", { skip }, async () => {
+    assert.deepEqual(await ask("/move/m"), [0, [-1, 1]]);
+    assert.deepEqual(await call("u", "move", "undo"), { value: 0 });
+    assert.deepEqual(await call("u", "moved"), { value: [0, 0] });
+    assert.deepEqual(await call("u", "move"), { value: 0 });
+    assert.deepEqual(await call("u", "moved"), { value: [-1, 1] });
+});
+
+test("a WebSocket to another object", { skip }, async () => {
+    assert.deepEqual(await call("p", "talk", "http://script/close"), { value: "one:yes 2 bytes closed 4003 go 1" });
+    assert.match((await call("p", "talk", "http://script/", "close")).value, /^one:yes 2 bytes closed 4002 enough 1$/);
+    assert.equal((await call("p", "talk", "http://script/no")).error.message, "it answered without a WebSocket");
+});
+
+test("a WebSocket to another server", { skip }, async () => {
+    const server = http.createServer((request, response) => response.writeHead(403).end());
+    const seen = [];
+    server.on("upgrade", (request, socket) => {
+        seen.push(request.url, request.headers["x-test"]);
+        const accept = crypto.createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+        if (request.url === "/no") return socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+        socket.write(Buffer.concat([Buffer.from([0x81, 2]), Buffer.from("hi"), Buffer.from([0x82, 3, 1, 2, 3])]));
+        if (request.url === "/lost") return setTimeout(() => socket.destroy(), 50);
+        socket.write(Buffer.concat([Buffer.from([0x88, 5, 4004 >> 8, 4004 & 255]), Buffer.from("bye")]));
+        socket.on("data", () => {}).on("error", () => {});
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address();
+    const to = (where) => call("s", "talk", `http://127.0.0.1:${port}${where}`);
+    assert.deepEqual(await to("/there"), { value: "hi 3 bytes closed 4004 bye 1" });
+    assert.deepEqual(seen, ["/there", "yes"]);
+    assert.match((await to("/lost")).value, /^hi 3 bytes closed 1006 .* 0$/);
+    assert.ok((await to("/no")).error, "no upgrade");
+    server.close();
+    server.closeAllConnections();
+    assert.ok((await to("/there")).error, "nobody listens there now");
 });
 
 test("an alarm rings", { skip }, async () => {

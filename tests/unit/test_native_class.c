@@ -142,6 +142,33 @@ static void in_section(void *instance, struct dm_object *object, struct dm_secti
         dm->section_end(section, NULL);
 }
 
+static void transaction_ends(void *instance, struct dm_object *object, void *data)
+{
+    struct instance *self = instance;
+    double n = -1;
+
+    dm->sql_exec(object, "INSERT INTO t VALUES (20)", NULL, 0);
+    if (self->count == 'k')
+        CHECK_EQ(dm->section_end(data, NULL), 0);
+    else if (self->count == 'd')
+        CHECK_EQ(dm->transact_undo(data), 0);
+    else
+        CHECK_EQ(dm->section_end(data, "torn"), DM_RESET);
+    if (self->count != 't')
+        CHECK_EQ(sum(object, &n), 0);
+    number(self->held, n);
+}
+
+static void in_transaction(void *instance, struct dm_object *object, struct dm_section *section,
+                           void *data)
+{
+    (void)instance, (void)data;
+    note("begun");
+    dm->sql_exec(object, "INSERT INTO t VALUES (10)", NULL, 0);
+    CHECK_EQ(dm->delete_all(object), DM_ERROR);
+    CHECK(dm->timer(object, 500, transaction_ends, section) != NULL);
+}
+
 static void replied(void *instance, struct dm_object *object, void *data,
                     const struct dm_reply *reply)
 {
@@ -233,6 +260,11 @@ static int call(void *instance, struct dm_object *object, struct dm_event *event
         if (dm->block(object, in_section, event) < 0)
             return DM_ERROR;
         return method[0] == 'h' ? DM_LATER : number(event, 0);
+    }
+    if (strcmp(method, "keep") == 0 || strcmp(method, "drop") == 0 || strcmp(method, "torn") == 0) {
+        self->held = event;
+        self->count = method[0];
+        return dm->transact(object, in_transaction, NULL) < 0 ? DM_ERROR : DM_LATER;
     }
     if (strcmp(method, "abort") == 0) {
         dm->sql_exec(object, "INSERT INTO t VALUES (1000)", NULL, 0);
@@ -702,6 +734,50 @@ TEST(a_section_that_does_not_end_resets_the_object)
     ask("a", "count");
     run();
     NOTED("made =1");
+    end();
+}
+
+TEST(a_transaction_of_several_turns_is_kept_or_not)
+{
+    begin();
+    ask("a", "keep");
+    ask("a", "sum");
+    run();
+    NOTED("made begun");
+    pass_ms(600);
+    NOTED("=30 =30");
+    ask("a", "drop");
+    ask("a", "sum");
+    pass_ms(600);
+    NOTED("begun =30 =30");
+    ask("a", "torn");
+    ask("a", "sum");
+    pass_ms(600);
+    NOTED("begun gone !torn !torn");
+    ask("a", "sum");
+    run();
+    NOTED("made =30");
+    end();
+}
+
+TEST(half_a_transaction_does_not_outlive_the_power)
+{
+    begin();
+    ask("a", "add");
+    ask("a", "keep");
+    run();
+    NOTED("made begun =1");
+    sim_os_crash(sim, 3);
+    close_all();
+    sim_os_boot(sim);
+    buf_clear(&notes);
+    open_all(false);
+    ask("a", "sum");
+    run();
+    NOTED("made =1");
+    ask("a", "keep");
+    pass_ms(600);
+    NOTED("begun =31");
     end();
 }
 
