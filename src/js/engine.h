@@ -37,15 +37,15 @@ unsigned js_engine_poll(struct js_engine *engine);
  * something makes `*fd` readable. */
 int js_engine_timeout(struct js_engine *engine, int *fd);
 
-/* Asked when one entry has used up its time: true ends the script, false grants it as much
+/* Asked when the time is used up: true ends the script, false grants it as much
  * again. Runs on the engine's thread in the middle of a script: it must not call JavaScript. */
 typedef bool js_limit_fn(struct js_engine *engine, void *data);
 
-/* From now on one call into JavaScript may use `seconds` of processor time. `ask` may be NULL:
- * then time is simply up. A script that is ended throws an exception that it cannot catch, its
- * microtasks are dropped, and the machine lives on. The limit costs about half a microsecond per
- * entry; it does not see a chain of microtasks of which each is short, nor a regular expression
- * that is still matching. */
+/* From now on what happens between js_enter() and js_leave(), or in one call without them, may use
+ * `seconds` of processor time. `ask` may be NULL: then time is simply up. A script that is ended
+ * throws an exception that it cannot catch, its microtasks are dropped, and the machine lives on.
+ * The limit costs about half a microsecond per call; it does not see a regular expression that is
+ * still matching. */
 void js_engine_set_limit(struct js_engine *engine, double seconds, js_limit_fn *ask, void *data);
 void js_engine_clear_limit(struct js_engine *engine);
 

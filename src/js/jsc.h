@@ -56,3 +56,7 @@ void JSScriptRelease(JSScriptRef script);
  * Without one, the first full collection that a timer starts on any thread crashes: it asks for the
  * memory pressure, whose observer wants the main thread's run loop. */
 void JSInitializeMainThread(void) __asm__("_ZN3WTF20initializeMainThreadEv");
+
+/* Runs the microtasks now. A group is what C++ calls the VM. The lock is held. */
+void JSContextGroupDrainMicrotasks(JSContextGroupRef group) __asm__(
+    "_ZN3JSC2VM15drainMicrotasksEv");

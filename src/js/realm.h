@@ -41,6 +41,7 @@ struct js_realm {
     struct map_u64 watches; /* js_promise_watch() */
     uint64_t watches_made;
     js_rejection_fn *rejected;
+    JSObjectRef drain; /* protected: runs the microtasks */
     JSObjectRef intrinsics[10]; /* protected; realm_parts.h */
 };
 

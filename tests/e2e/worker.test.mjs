@@ -130,3 +130,11 @@ test("a handler that never ends is stopped, and the others go on", { skip: onlyD
     assert.equal(await limited.ask("/imported-env"), true);
     await limited.end();
 });
+
+test("so is one that awaits for ever, never for long", { skip: onlyDormouse("hangs for good") }, async () => {
+    const limited = await start("worker", { args: ["--cpu-limit", "1000"] });
+    const response = await limited.fetch("/awaits", { signal: AbortSignal.timeout(15_000) });
+    assert.ok(response.status >= 500, `${response.status}`);
+    assert.equal(await limited.ask("/imported-env"), true);
+    await limited.end();
+});

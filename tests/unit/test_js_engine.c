@@ -255,6 +255,47 @@ TEST(a_runaway_microtask_is_stopped_and_the_next_entry_is_unharmed)
     close_realm();
 }
 
+TEST(a_chain_of_short_microtasks_is_stopped)
+{
+    static const char chain[] = "let n = 0; (async () => { for (;;) { n++; await null } })()";
+    unsigned i;
+
+    open_realm();
+    js_engine_set_limit(engine, 0.1, NULL, NULL);
+    for (i = 0; i < 2; i++) {
+        js_enter(realm, &i);
+        CHECK(run_in(realm,
+                     i == 0 ? chain
+                            : "n = 0; Promise.resolve().then(function next() {"
+                              "    for (let k = 0; k < 1e5; k++) n++;"
+                              "    Promise.resolve([n]).then(next);"
+                              "})",
+                     NULL) != NULL);
+        CHECK(!js_leave(realm));
+        CHECK(number_of("n") > 100);
+    }
+    CHECK_EQ(js_engine_stops(engine), 2);
+    close_realm();
+}
+
+TEST(turns_that_are_short_are_not_added_up)
+{
+    unsigned i;
+
+    open_realm();
+    js_engine_set_limit(engine, 0.2, NULL, NULL);
+    run_in(realm, "function some() { const end = Date.now() + 40; while (Date.now() < end) ; }",
+           NULL);
+    for (i = 0; i < 10; i++) {
+        js_enter(realm, &i);
+        CHECK(run_in(realm, "some(); Promise.resolve().then(some)", NULL) != NULL);
+        js_engine_collect_now(engine);
+        CHECK(js_leave(realm));
+    }
+    CHECK_EQ(js_engine_stops(engine), 0);
+    close_realm();
+}
+
 static JSValueRef stop(struct js_call *call)
 {
     js_engine_stop(call->realm->engine);
