@@ -7,7 +7,8 @@
  * easy: a key stands at the start of its line, below the header of its table.
  */
 
-import { findNodeAtLocation, parseTree, getNodeValue, printParseErrorCode } from "jsonc-parser";
+/* Not the whole package: its formatter alone takes longer to load than a file takes to read. */
+import { findNodeAtLocation, parseTree, getNodeValue } from "jsonc-parser/lib/esm/impl/parser.js";
 import { parse as parseToml, TomlError } from "smol-toml";
 
 /** Line and column, both from 1, of an offset into the text. */
@@ -19,32 +20,34 @@ function positionOf(text, offset) {
   return { line, column: offset - start + 1 };
 }
 
-const JSON_ERRORS = {
-  InvalidSymbol: "Unexpected word",
-  InvalidNumberFormat: "Invalid number",
-  PropertyNameExpected: "Expected a property name in double quotes",
-  ValueExpected: "Expected a value",
-  ColonExpected: "Expected a colon",
-  CommaExpected: "Expected a comma",
-  CloseBraceExpected: "Expected a closing brace",
-  CloseBracketExpected: "Expected a closing bracket",
-  EndOfFileExpected: "Unexpected text behind the end",
-  InvalidCommentToken: "Invalid comment",
-  UnexpectedEndOfComment: "The comment has no end",
-  UnexpectedEndOfString: "The string has no end",
-  UnexpectedEndOfNumber: "Invalid number",
-  InvalidUnicode: "Invalid unicode escape",
-  InvalidEscapeCharacter: "Invalid escape in a string",
-  InvalidCharacter: "Invalid character",
-};
+/* By the parser's error codes, from 1. */
+const JSON_ERRORS = [
+  "Invalid JSON",
+  "Unexpected word",
+  "Invalid number",
+  "Expected a property name in double quotes",
+  "Expected a value",
+  "Expected a colon",
+  "Expected a comma",
+  "Expected a closing brace",
+  "Expected a closing bracket",
+  "Unexpected text behind the end",
+  "Invalid comment",
+  "The comment has no end",
+  "The string has no end",
+  "Invalid number",
+  "Invalid unicode escape",
+  "Invalid escape in a string",
+  "Invalid character",
+];
 
 function readJson(text) {
   const failures = [];
   const tree = parseTree(text, failures, { allowTrailingComma: true });
-  const errors = failures.slice(0, 1).map(({ error, offset }) => {
-    const code = printParseErrorCode(error);
-    return { ...positionOf(text, offset), message: `${JSON_ERRORS[code] ?? code}.` };
-  });
+  const errors = failures.slice(0, 1).map(({ error, offset }) => ({
+    ...positionOf(text, offset),
+    message: `${JSON_ERRORS[error] ?? JSON_ERRORS[0]}.`,
+  }));
   if (errors.length === 0 && tree === undefined) {
     errors.push({ line: 1, column: 1, message: "The file is empty." });
   }
