@@ -18,6 +18,7 @@
 #include "server/front.h"
 #include "server/inbox.h"
 #include "server/outgoing.h"
+#include "server/slack.h"
 
 enum {
     LATE_MS = 1000, /* for objects, after the grace time of requests */
@@ -50,7 +51,8 @@ struct shard_thread {
     struct loop_task again; /* a turn that this thread itself asked for… */
     bool poked;             /* …and that has not come yet */
     struct timer timer;     /* when the shard or the machine wants its turn */
-    struct timer late;      /* the end of a drain that takes too long */
+    struct slack slack;
+    struct timer late; /* the end of a drain that takes too long */
     struct order *draining;
     bool front_drained;
     bool shard_draining;
@@ -122,6 +124,7 @@ static void turn(struct loop_hook *hook)
     thread->poked = false;
     wait_ms = shard_turn(thread->shard);
     wait_ms = sooner(wait_ms, engine_turn(thread));
+    slack_look(&thread->slack);
     if (thread->draining != NULL)
         drain_check(thread);
     if (wait_ms < 0)
@@ -407,6 +410,7 @@ static int set_up(struct shard_thread *thread)
     });
     thread->timer.cb = on_timer;
     thread->late.cb = on_late;
+    slack_init(&thread->slack, thread->loop, thread->shard, thread->engine);
     thread->turn.cb = turn;
     thread->again.cb = on_again;
     loop_hook_add(thread->loop, &thread->turn);
@@ -436,6 +440,7 @@ static void tear_down(struct shard_thread *thread)
     loop_task_cancel(&thread->again);
     timer_stop(&thread->timer);
     timer_stop(&thread->late);
+    slack_fini(&thread->slack);
     discard(thread);
     natives_end(thread);
     if (thread->prepared != NULL)
