@@ -9,7 +9,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { DORMOUSE, SANITIZERS, TARGET, until } from "./support/target.mjs";
+import { DORMOUSE, EVICTS_ALWAYS, SANITIZERS, TARGET, until } from "./support/target.mjs";
 
 const E2E = path.dirname(fileURLToPath(import.meta.url));
 const ROOT = path.resolve(E2E, "../..");
@@ -30,12 +30,15 @@ before(() => {
     if (skip) return;
     home = fs.mkdtempSync(path.join(os.tmpdir(), "dormouse-embed-"));
     const prefix = path.join(home, "installed");
+    if (!fs.existsSync(path.join(BUILD, "src/embed/libdormouse.so"))) execFileSync("ninja", ["-C", BUILD], { stdio: ["ignore", "ignore", "inherit"] });
     execFileSync("meson", ["install", "-C", BUILD, "--no-rebuild", "--destdir", prefix], { stdio: ["ignore", "ignore", "inherit"] });
     const folder = path.dirname(find(prefix, "dormouse.pc"));
     env = {
         ...SANITIZERS,
         ...process.env,
         PATH: `${path.join(ROOT, "node_modules/.bin")}:${process.env.PATH}`,
+        CHECK_SHARDS: /--shards (\d+)/.exec(process.env.DORMOUSE_FLAGS ?? "")?.[1] ?? "2",
+        CHECK_EVICT: EVICTS_ALWAYS ? "always" : "idle",
         PKG_CONFIG_LIBDIR: folder,
         PKG_CONFIG_SYSROOT_DIR: prefix,
     };
