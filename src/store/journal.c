@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "store/log.h"
+#include "store/rule.h"
 
 /*
  * Two buffers take turns: shards fill `gathering` under the mutex while the thread writes
@@ -243,6 +244,8 @@ static void flush(struct journal *journal)
     pthread_mutex_unlock(&journal->mutex);
 
     r = journal_fault(journal);
+    if (r == 0 && MUTANT(12))
+        atomic_store_explicit(&journal->durable_lsn, last_lsn, memory_order_release);
     if (r == 0)
         r = journal->log->ops->append(journal->log, &content);
     if (r == 0) {
@@ -481,7 +484,7 @@ static uint64_t needed_lsn(const struct journal *journal)
     uint64_t undurable = journal_durable_lsn(journal) + 1;
     uint64_t pinned = undurable;
 
-    if (oldest != NULL)
+    if (oldest != NULL && !MUTANT(23))
         pinned = ((const struct journal_pin *)oldest)->lsn;
     return pinned < undurable ? pinned : undurable;
 }
@@ -498,8 +501,13 @@ uint64_t journal_needed_lsn(struct journal *journal)
 
 void journal_release(struct journal *journal, bool hopeless)
 {
+    uint64_t needed;
+
     pthread_mutex_lock(&journal->mutex);
-    journal->log->ops->release(journal->log, needed_lsn(journal));
+    needed = needed_lsn(journal);
+    RULE(2, list_empty(&journal->pins) ||
+                ((const struct journal_pin *)journal->pins.next)->lsn >= needed);
+    journal->log->ops->release(journal->log, needed);
     journal->hopeless = hopeless;
     pthread_cond_broadcast(&journal->space);
     pthread_mutex_unlock(&journal->mutex);

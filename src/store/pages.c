@@ -9,6 +9,7 @@
 #include "store/journal.h"
 #include "store/keeper.h"
 #include "store/object_file.h"
+#include "store/rule.h"
 #include "store/shard.h"
 
 #define PAGE_RECORD_MAX (PAGE_BYTES + 128) /* what one page can add to a record */
@@ -67,7 +68,7 @@ static int previous_version(struct pages *pages, uint32_t number, uint8_t *buffe
         *previous = zeros;
         return 0;
     }
-    *previous = memory_wal_page(&pages->wal, number);
+    *previous = MUTANT(32) ? NULL : memory_wal_page(&pages->wal, number);
     if (*previous != NULL)
         return 0;
     r = object_file_read(pages->file, buffer, PAGE_BYTES, (uint64_t)(number - 1) * PAGE_BYTES,
@@ -215,7 +216,7 @@ static void note_holes(struct pages *pages, const struct fresh *fresh, uint32_t 
         map_u64_remove(&pages->holes, wal_frame_page_number(pages->wal.frames[i]));
     for (uint32_t n = size_pages + 1; pages->holes.map.count > 0 && n <= pages->size_pages; n++)
         map_u64_remove(&pages->holes, n);
-    for (uint32_t n = pages->size_pages + 1; n <= size_pages; n++) {
+    for (uint32_t n = pages->size_pages + 1; n <= size_pages && !MUTANT(31); n++) {
         if (n > 1 && fresh_frame(fresh, &pages->wal, n) == NULL)
             map_u64_put(&pages->holes, n, &hole);
     }
@@ -237,6 +238,8 @@ int pages_commit(struct pages *pages)
 
     if (wal->commit_end <= wal->committed)
         return 0;
+    if (MUTANT(41) && pages->alarm_changed)
+        pages_commit_alarm(pages);
     fresh_init(&fresh, wal);
     size_pages = wal_frame_commit_size(wal->frames[wal->commit_end - 1]);
     begin(pages, true, pages->pin != NULL ? pages->last_lsn : 0, size_pages);
@@ -298,7 +301,7 @@ int pages_write_back(struct pages *pages)
     int r;
 
     /* Rule 1: no page reaches the file before the record that carries it is durable. */
-    ASSERT(pages->last_lsn <= journal_durable_lsn(pages->shard->journal));
+    RULE(1, pages->last_lsn <= journal_durable_lsn(pages->shard->journal));
     while ((frame = map_u64_next(&pages->wal.pages, &at, &number)) != NULL) {
         if (number > pages->size_pages || pages_is_hole(pages, (uint32_t)number))
             continue;

@@ -14,6 +14,7 @@
 #include "store/object_file.h"
 #include "store/page_diff.h"
 #include "store/record.h"
+#include "store/rule.h"
 #include "store/store_parts.h"
 
 /*
@@ -228,7 +229,7 @@ static int apply_commit(struct recovery *recovery, struct object *object, uint64
         ASSERT(record_parse(&rest, &record) == 0);
         if (record.size_pages > 0 && record.pages.len > 0)
             r = apply_pages(recovery, object, lsn, &record);
-        if (r == 0 && (record.flags & RECORD_ALARM) != 0) {
+        if (r == 0 && (record.flags & RECORD_ALARM) != 0 && !MUTANT(43)) {
             struct alarm_note *note =
                 alarm_note_create(object->namespace_number, object->id, &record.alarm);
 
@@ -250,6 +251,7 @@ static int take_record(struct recovery *recovery, uint64_t lsn, const struct rec
     if (record->previous_lsn >= recovery->store->log->needed_lsn &&
         record->previous_lsn != object->last_lsn)
         return damaged(recovery, object, lsn, "a record before it is missing");
+    RULE(3, lsn > object->last_lsn);
     if (record->kind == RECORD_COMMIT)
         object->last_lsn = lsn;
     if ((record->flags & RECORD_FIRST) != 0)

@@ -13,6 +13,7 @@
 #include "os/os.h"
 #include "store/journal_format.h"
 #include "store/log.h"
+#include "store/rule.h"
 #include "store/store.h"
 
 /*
@@ -41,9 +42,10 @@ struct segment {
     char *path;           /* owned */
     struct os_file *file; /* owned */
     uint64_t size;
-    uint64_t number;   /* 0: no batch of this journal found */
-    uint64_t next_lsn; /* FULL: of the first record behind it */
-    uint64_t end;      /* ACTIVE: where the next batch goes */
+    uint64_t number;    /* 0: no batch of this journal found */
+    uint64_t first_lsn; /* only while opening */
+    uint64_t next_lsn;  /* FULL: of the first record behind it */
+    uint64_t end;       /* ACTIVE: where the next batch goes */
 };
 
 struct segment_log {
@@ -160,7 +162,7 @@ static int switch_segment(struct segment_log *self)
     }
     self->sealed = false;
     /* Rule 2: nothing that is still needed is overwritten. */
-    ASSERT(next->number == 0 || next->next_lsn <= needed_lsn);
+    RULE(2, next->number == 0 || next->next_lsn <= needed_lsn);
     next->number = self->active != NULL ? self->active->number + 1 : 1;
     next->end = 0;
     pthread_mutex_lock(&self->mutex);
@@ -241,7 +243,7 @@ static void segment_log_release(struct log *log, uint64_t needed_lsn)
     while ((link = list_first(&self->full)) != NULL) {
         struct segment *segment = container_of(link, struct segment, link);
 
-        if (segment->next_lsn > needed_lsn)
+        if (!MUTANT(22) && segment->next_lsn > needed_lsn)
             break;
         list_remove(link);
         list_push_back(&self->free, link);
@@ -616,27 +618,64 @@ static int check_end(struct segment_log *self, struct err_text *why)
     return 0;
 }
 
+/* Those up to `torn` are not part of the row: the oldest was being overwritten when the power
+ * failed, so that its beginning is still of its old life. Its own successors say whether it is
+ * needed. */
+static void drop_torn(struct segment_log *self, struct list *found, struct list *torn)
+{
+    struct list *it;
+
+    do {
+        it = list_pop_front(found);
+        container_of(it, struct segment, link)->number = 0; /* check_end() looks through it */
+        list_push_back(&self->free, it);
+    } while (it != torn);
+}
+
+/* Walks the row to its end; *torn: what was to be dropped, and where it ends. */
+static int walk_found(struct segment_log *self, struct list *found, struct walk *walk,
+                      struct segment **torn)
+{
+    struct list *it;
+    struct list *tmp;
+
+    list_for_each_safe (it, tmp, found) {
+        struct segment *segment = container_of(it, struct segment, link);
+        int r = walk_segment(self, segment, walk, 0, NULL, NULL);
+
+        if (r < 0)
+            return err_pass(r);
+        self->next_lsn = walk->expected_lsn;
+        if (tmp == found || walk->sealed)
+            continue;
+        drop_torn(self, found, it);
+        *torn = segment;
+        *walk = (struct walk){0};
+    }
+    return 0;
+}
+
 static int walk_row(struct segment_log *self, struct list *found, struct err_text *why)
 {
+    struct segment *torn = NULL;
     struct list *last = list_last(found);
     struct walk walk = {0};
-    uint64_t first_lsn = container_of(list_first(found), struct segment, link)->next_lsn;
+    uint64_t first_lsn;
     struct list *it;
     int r;
 
-    list_for_each (it, found) {
-        struct segment *segment = container_of(it, struct segment, link);
-
-        r = walk_segment(self, segment, &walk, 0, NULL, NULL);
-        if (r < 0)
-            return err_pass(r);
-        self->next_lsn = walk.expected_lsn;
-        if (it != last && !walk.sealed)
-            return damaged(self, segment, segment->end, 0, why);
-    }
+    list_for_each (it, found) /* walking sets what follows it instead */
+        container_of(it, struct segment, link)->first_lsn =
+            container_of(it, struct segment, link)->next_lsn;
+    r = walk_found(self, found, &walk, &torn);
+    if (r < 0)
+        return err_pass(r);
     self->crc = walk.crc;
     self->sealed = walk.sealed;
     self->stopped = walk.stopped;
+    first_lsn = container_of(list_first(found), struct segment, link)->first_lsn;
+    if (self->needed_lsn < first_lsn && torn != NULL)
+        return damaged(self, torn, torn->end, 0, why);
     if (self->needed_lsn < first_lsn) {
         err_text_set(why, "%s: the segment with record %llu is missing", self->dir,
                      (unsigned long long)self->needed_lsn);

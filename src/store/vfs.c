@@ -9,6 +9,7 @@
 #include "store/journal.h"
 #include "store/object_file.h"
 #include "store/pages.h"
+#include "store/rule.h"
 #include "store/shard.h"
 
 struct vfs_file {
@@ -90,7 +91,7 @@ static int main_write(sqlite3_file *file, const void *data, int len, sqlite3_int
 
     /* Rule 1: no page reaches the file before the record that carries it is durable. */
     ASSERT(pages->checkpointing);
-    ASSERT(pages->last_lsn <= journal_durable_lsn(pages->shard->journal));
+    RULE(1, pages->last_lsn <= journal_durable_lsn(pages->shard->journal));
     r = object_file_write(pages->file, data, (size_t)len, (uint64_t)offset);
     if (r < 0)
         shard_note_file_fault(pages->shard, r);

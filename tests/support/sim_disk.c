@@ -182,18 +182,24 @@ static const uint8_t *page_bytes(const struct sim_page *page)
 
 static uint64_t page_digest(struct sim_page *page)
 {
-    uint64_t digest = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t lanes[4] = {1, 2, 3, 4}; /* side by side: one after the other would wait */
 
     if (page == NULL || page->digest != 0)
         return page != NULL ? page->digest : 0;
-    for (size_t i = 0; i < SIM_PAGE; i += sizeof(uint64_t)) {
-        uint64_t word;
+    for (size_t i = 0; i < SIM_PAGE; i += sizeof lanes) {
+        uint64_t words[4];
 
-        memcpy(&word, page->bytes + i, sizeof word);
-        digest = (digest ^ word) * UINT64_C(0xff51afd7ed558ccd);
-        digest ^= digest >> 32;
+        memcpy(words, page->bytes + i, sizeof words);
+        for (unsigned k = 0; k < 4; k++) {
+            lanes[k] = (lanes[k] ^ words[k]) * UINT64_C(0xff51afd7ed558ccd);
+            lanes[k] ^= lanes[k] >> 32;
+        }
     }
-    page->digest = memcmp(page->bytes, zeros, SIM_PAGE) == 0 ? 0 : digest | 1;
+    for (unsigned k = 1; k < 4; k++) {
+        lanes[0] = (lanes[0] ^ lanes[k]) * UINT64_C(0xc4ceb9fe1a85ec53);
+        lanes[0] ^= lanes[0] >> 29;
+    }
+    page->digest = memcmp(page->bytes, zeros, SIM_PAGE) == 0 ? 0 : lanes[0] | 1;
     return page->digest;
 }
 

@@ -157,19 +157,21 @@ static bool exec(struct world_object *object, const char *text, const struct sql
     return r == DATABASE_ERROR && strstr(why.text, "no such table") != NULL;
 }
 
-static bool write_row(struct world *world, struct world_object *object, const char *table)
+#define LARGE_ROW 20000
+
+static bool write_row_of(struct world *world, struct world_object *object, const char *table,
+                         size_t len)
 {
-    static uint8_t blob[20000];
+    static uint8_t blob[LARGE_ROW];
     char text[128];
-    size_t len = rng_below(&world->rng, world->heavy ? 2 : 12) == 0
-                     ? rng_below(&world->rng, sizeof blob)
-                     : rng_below(&world->rng, 300);
     struct sql_value values[2] = {
         {.type = SQL_INTEGER, .integer = (int64_t)rng_below(&world->rng, WORLD_KEYS)},
         {.type = SQL_BLOB, .bytes = bytes_of(blob, len)},
     };
     bool ok;
 
+    for (size_t i = 0; blob[LARGE_ROW - 1] == 0 && i < sizeof blob; i++)
+        blob[i] = (uint8_t)(i * 131 % 251 + 1); /* the same in every row but for its beginning */
     rng_fill(&world->rng, blob, len < 64 ? len : 64);
     snprintf(text, sizeof text, "CREATE TABLE IF NOT EXISTS %s (k INTEGER PRIMARY KEY, v BLOB)",
              table);
@@ -178,6 +180,13 @@ static bool write_row(struct world *world, struct world_object *object, const ch
         ok = ok && exec(object, "CREATE INDEX IF NOT EXISTS u_v ON u (v)", NULL, 0);
     snprintf(text, sizeof text, "INSERT OR REPLACE INTO %s VALUES (?, ?)", table);
     return ok && exec(object, text, values, 2);
+}
+
+static bool write_row(struct world *world, struct world_object *object, const char *table)
+{
+    bool large = rng_below(&world->rng, world->heavy ? 2 : 12) == 0;
+
+    return write_row_of(world, object, table, rng_below(&world->rng, large ? LARGE_ROW : 300));
 }
 
 /* Pages that one transaction appends and frees again, so that SQLite never writes them. */
@@ -259,10 +268,11 @@ static bool write_something(struct world *world, struct world_object *object)
     case 23: return database_set_alarm(object->db, some_time(world), "name", NULL) == 0;
     case 24:
     case 25: return database_set_alarm(object->db, 0, NULL, NULL) == 0;
-    case 26: return grow_and_free(object);
-    case 27:
-    case 28: return write_in_savepoint(world, object);
-    case 29: return rng_below(&world->rng, 2) == 0 || delete_all(world, object);
+    case 26:
+    case 27: return grow_and_free(object);
+    case 28:
+    case 29: return write_in_savepoint(world, object);
+    case 30: return delete_all(world, object);
     default: return true;
     }
 }
@@ -342,6 +352,25 @@ static void take_turn(struct world *world, struct world_object *object)
     }
     if (rng_below(&world->rng, 12) > 0) /* else a transaction() that goes on */
         end_turn(world, object);
+}
+
+static void poll_shards(struct world *world);
+
+/* A database that is large in its file, is emptied, and grows again by pages that SQLite takes from
+ * the end, frees and does not write: what the file has there must not come back. */
+static void shrink_and_grow(struct world *world, struct world_object *object)
+{
+    bool ok = world_open_object(world, object) && write_row_of(world, object, "t", LARGE_ROW) &&
+              commit(world, object);
+
+    close_object(object);
+    store_step(world->store);
+    poll_shards(world);
+    ok = ok && world_open_object(world, object) && delete_all(world, object) &&
+         commit(world, object) && grow_and_free(object) && commit(world, object) &&
+         write_row_of(world, object, "u", LARGE_ROW) && commit(world, object);
+    if (!ok)
+        reset_object(world, object);
 }
 
 /* Leaves a cursor open, so that a checkpoint has to go around it. */
@@ -473,6 +502,8 @@ void world_step(struct world *world)
         change_space(world);
     } else if (what == 95) {
         world_restart(world);
+    } else if (what == 96) {
+        shrink_and_grow(world, object);
     } else {
         take_turn(world, object);
     }

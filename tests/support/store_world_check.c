@@ -261,9 +261,9 @@ static void verify(struct world *world, int found[WORLD_OBJECTS])
 static void recover(struct world *world)
 {
     struct err_text why;
-    unsigned rounds = (unsigned)rng_below(&world->rng, 8);
+    unsigned rounds = (unsigned)rng_below(&world->rng, 12);
 
-    for (rounds = rounds > 5 ? rounds - 5 : 0; rounds > 0; rounds--) {
+    for (rounds = rounds > 9 ? rounds - 9 : 0; rounds > 0; rounds--) {
         sim_os_fail_at(world->sim, SIM_OS_ANY, 1 + rng_below(&world->rng, 120), -EIO, true);
         if (world_open(world, &why) == 0) {
             sim_os_kill(world->sim);
