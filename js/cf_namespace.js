@@ -16,6 +16,8 @@ import { METHOD, receiveError } from "./cf_errors.js";
 import { callRemote } from "./cf_rpc.js";
 
 const NAME_BYTES_MAX = 1024;
+const NAME_KEPT_MAX = 128; // longer names are derived each time
+const LATELY_MAX = 1024;
 
 let hexOf, makeId, isId;
 
@@ -55,9 +57,29 @@ function carriedName({ name }) {
   return short || natives.utf8_length(name) <= NAME_BYTES_MAX ? name : undefined;
 }
 
+/** What was made lately of a text: of two generations the older one is dropped when the younger is full. */
+class Lately {
+  #young = new Map();
+  #old = new Map();
+
+  get(text, make) {
+    let value = this.#young.get(text);
+    if (value === undefined) {
+      value = this.#old.get(text) ?? make(text);
+      if (this.#young.size >= LATELY_MAX) {
+        this.#old = this.#young;
+        this.#young = new Map();
+      }
+      this.#young.set(text, value);
+    }
+    return value;
+  }
+}
+
 class DurableObjectNamespace {
   #index;
   #className;
+  #hexes = new Lately(); /* of names: an id is two keyed hashes */
 
   constructor(guard, index, className) {
     if (guard !== INTERNAL) throw new TypeError("Illegal constructor");
@@ -76,7 +98,8 @@ class DurableObjectNamespace {
   idFromName(name) {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'idFromName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
     const text = `${name}`;
-    return makeId(natives.id_from_name(this.#index, text), text);
+    const derive = () => natives.id_from_name(this.#index, text);
+    return makeId(text.length <= NAME_KEPT_MAX ? this.#hexes.get(text, derive) : derive(), text);
   }
 
   idFromString(hex) {
@@ -159,14 +182,17 @@ class DurableObjectStub {
     return error;
   }
 
-  async #fetch(args) {
-    const request = newRequest(args[0], args[1]);
-    requireContext();
-    if (this.#broken !== undefined) throw this.#broken();
+  #fetch(args) {
     try {
-      return await sendRequest(request, (job) => this.#hop(job));
-    } catch (parcel) {
-      throw Array.isArray(parcel) ? this.#receive(parcel) : parcel;
+      const request = newRequest(args[0], args[1]);
+      requireContext();
+      if (this.#broken !== undefined) throw this.#broken();
+      const answer = sendRequest(request, (job) => this.#hop(job));
+      return answer.then(undefined, (parcel) => {
+        throw Array.isArray(parcel) ? this.#receive(parcel) : parcel;
+      });
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 

@@ -146,12 +146,17 @@ void object_id_unique(const struct namespace *ns, struct os *os, struct object_i
     add_check(ns, id);
 }
 
+bool object_id_parse(struct bytes hex, struct object_id *id)
+{
+    return hex.len == OBJECT_ID_HEX && hex_decode(hex, id->bytes) == 0;
+}
+
 int object_id_from_string(const struct namespace *ns, struct bytes hex, struct object_id *id)
 {
     struct object_id given;
     struct object_id valid;
 
-    if (hex.len != OBJECT_ID_HEX || hex_decode(hex, given.bytes) != 0)
+    if (!object_id_parse(hex, &given))
         return OBJECT_ID_NOT_HEX;
 
     valid = given;

@@ -46,5 +46,7 @@ enum object_id_result {
 };
 
 int object_id_from_string(const struct namespace *ns, struct bytes hex, struct object_id *id);
+/* The same for text that came from object_id_format(): false if it did not. */
+bool object_id_parse(struct bytes hex, struct object_id *id);
 void object_id_format(const struct object_id *id, char hex[OBJECT_ID_HEX + 1]);
 bool object_id_equal(const struct object_id *a, const struct object_id *b);

@@ -8,6 +8,7 @@
 #include "actor/output_gate.h"
 #include "api/socket.h"
 #include "api/worker_parts.h"
+#include "base/assert.h"
 #include "base/blob.h"
 #include "base/mem.h"
 #include "js/promise.h"
@@ -176,6 +177,7 @@ static JSValueRef stub_send(struct js_call *call, struct context *context, struc
     struct namespace *ns = namespace_arg(call, 0);
     struct js_text hex;
     JSValueRef promise;
+    bool parsed;
 
     request->event = event;
     request->worker = context->worker;
@@ -183,12 +185,9 @@ static JSValueRef stub_send(struct js_call *call, struct context *context, struc
     request->refs = 1;
     if (ns == NULL || !js_arg_text(call, 1, &hex))
         goto fail;
-    if (object_id_from_string(ns, js_text_bytes(&hex), &request->id) == OBJECT_ID_NOT_HEX) {
-        js_text_fini(&hex);
-        js_throw_type_error(call, "Invalid Durable Object ID: must be 64 hex digits");
-        goto fail;
-    }
+    parsed = object_id_parse(js_text_bytes(&hex), &request->id);
     js_text_fini(&hex);
+    ASSERT(parsed); /* js/ has it from us, and has had it checked */
     if (js_arg_given(call, 2) && (request->name = js_arg_string(call, 2)) == NULL)
         goto fail;
     event->reply = stub_reply;
