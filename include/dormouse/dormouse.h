@@ -448,6 +448,22 @@ struct dm_api {
     int (*stub_connect)(struct dm_object *object, struct dm_ns *ns, const struct dm_id *id,
                         const char *name, const struct dm_request *request,
                         const struct dm_peer *peer, void *data);
+
+    /* Zeroed memory that goes when the event has been answered. */
+    void *(*alloc)(struct dm_event *event, size_t size);
+
+    /* JSON. What they give is borrowed. Nested at most 64 deep. Written, undefined members are left
+     * out and dates are strings; bytes are refused. */
+    int (*json_read)(struct dm_object *object, struct dm_bytes text, const struct dm_value **value);
+    int (*json_write)(struct dm_object *object, const struct dm_value *value,
+                      struct dm_bytes *text);
+    /* respond() with the value as content; status and headers are those of `head`, if any. */
+    int (*respond_json)(struct dm_event *event, const struct dm_response *head,
+                        const struct dm_value *value);
+    /* A parameter of a URL's query, decoded; data NULL: it has none of that name. Borrowed. */
+    struct dm_bytes (*query)(struct dm_object *object, const char *url, const char *name);
+    /* A variable or secret of the configuration, or DM_NONE. It lives as long as the instance. */
+    int (*var)(struct dm_object *object, const char *name, const struct dm_value **value);
 };
 
 /* Exported by the library. `version` is api->version: refuse (negative) if it is below the
@@ -544,6 +560,15 @@ static inline struct dm_value dm_record(const struct dm_member *members, size_t 
     value.record.members = members;
     value.record.count = count;
     return value;
+}
+
+/* The path of an absolute URL, as it was sent: without query and fragment, not decoded. */
+static inline struct dm_bytes dm_path(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *path = host != NULL ? host + 3 + strcspn(host + 3, "/?#") : url;
+
+    return dm_bytes(path, strcspn(path, "?#"));
 }
 
 /* A property of an object; NULL if it has none of that name, or is no object. */

@@ -80,4 +80,10 @@ const struct dm_api native_api = {
     .transact_undo = native_transact_undo,
     .connect = native_connect,
     .stub_connect = native_stub_connect,
+    .alloc = native_alloc,
+    .json_read = native_json_read,
+    .json_write = native_json_write,
+    .respond_json = native_respond_json,
+    .query = native_query,
+    .var = native_var,
 };

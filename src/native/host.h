@@ -121,6 +121,8 @@ void sections_drop_all(struct dm_object *host);
 
 const struct dm_class *native_class(const struct native *native, const char *name);
 const struct dm_front *native_front(const struct native *native);
+/* Never NULL: an object. */
+const struct dm_value *native_settings(const struct native *native);
 /* front.c: nobody is answered any more. */
 void front_end(struct native_shard *home);
 

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "native/host.h"
+#include "native/json.h"
 
 struct registered {
     const struct dm_class *class;
@@ -13,8 +14,10 @@ struct registered {
 };
 
 struct native {
-    struct list classes;          /* registered.link */
-    const struct dm_front *front; /* borrowed from its library; NULL: none */
+    struct list classes;             /* registered.link */
+    const struct dm_front *front;    /* borrowed from its library; NULL: none */
+    const struct dm_value *settings; /* lives in `memory` */
+    struct arena memory;
 };
 
 /* While dm_library_init() runs. */
@@ -25,10 +28,24 @@ struct dm_library {
 
 struct native *native_create(void)
 {
+    static const struct dm_value nothing = {.type = DM_OBJECT};
     struct native *native = mem_new(struct native);
 
     list_init(&native->classes);
+    native->settings = &nothing;
     return native;
+}
+
+int native_configure(struct native *native, const char *settings, struct err_text *why)
+{
+    int r = json_read(bytes_of_string(settings), &native->memory, &native->settings, why);
+
+    return r == 0 ? 0 : NATIVE_LOAD_REFUSED;
+}
+
+const struct dm_value *native_settings(const struct native *native)
+{
+    return native->settings;
 }
 
 void native_destroy(struct native *native)
@@ -39,6 +56,7 @@ void native_destroy(struct native *native)
         return;
     while ((link = list_pop_front(&native->classes)) != NULL)
         mem_free(container_of(link, struct registered, link));
+    arena_fini(&native->memory);
     mem_free(native);
 }
 

@@ -46,6 +46,9 @@ struct native_program {
 
 int native_add(struct native *native, const struct native_program *program, struct err_text *why);
 
+/* The bindings of the project, for variables: the JSON that worker_bundle has. Once. */
+int native_configure(struct native *native, const char *settings, struct err_text *why);
+
 /* What classes call. */
 const struct dm_api *native_table(void);
 

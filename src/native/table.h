@@ -87,4 +87,10 @@ int native_transact(struct dm_object *object, dm_section_fn *body, void *data);
 int native_transact_undo(struct dm_section *section);
 int native_connect(struct dm_object *object, const struct dm_request *request, const struct dm_peer *peer, void *data);
 int native_stub_connect(struct dm_object *object, struct dm_ns *ns, const struct dm_id *id, const char *name, const struct dm_request *request, const struct dm_peer *peer, void *data);
+void *native_alloc(struct dm_event *event, size_t size);
+int native_json_read(struct dm_object *object, struct dm_bytes text, const struct dm_value **value);
+int native_json_write(struct dm_object *object, const struct dm_value *value, struct dm_bytes *text);
+int native_respond_json(struct dm_event *event, const struct dm_response *head, const struct dm_value *value);
+struct dm_bytes native_query(struct dm_object *object, const char *url, const char *name);
+int native_var(struct dm_object *object, const char *name, const struct dm_value **value);
 /* clang-format on */

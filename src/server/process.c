@@ -307,6 +307,11 @@ static bool load_libraries(const struct process *process, struct version *versio
 
     if (project->libraries.count > 0 || host != NULL)
         version->native = native_create();
+    if (version->native != NULL &&
+        native_configure(version->native, project->settings, &why) != 0) {
+        say(process, "error: variables: %s\n", why.text);
+        return false;
+    }
     if (host != NULL && native_add(version->native, host->program, &why) != 0) {
         say(process, "error: %s\n", why.text);
         return false;
