@@ -4,8 +4,9 @@
  * Log
  *
  * One line per event, for whoever runs the process. Nothing below server/ logs above debug: it
- * returns a fault, and the owner of the consequence decides what is worth a line. The sink is
- * called under a lock, one line at a time. Any thread; a line that is not wanted costs one load.
+ * returns a fault, and the owner of the consequence decides what is worth a line. (One exception:
+ * store/ names a damaged database, since nobody above knows its file.) The sink is called under a
+ * lock, one line at a time. Any thread; a line that is not wanted costs one load.
  */
 
 #include <stdarg.h>

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/alarm_shard.h"
 #include "store/database_state.h"
@@ -75,9 +76,22 @@ static const struct { int id, value; } limits[] = {
 
 /* ---- errors ---- */
 
+/* Nobody above knows the file, and the author of the object can do nothing about it. */
+static void report_damage(struct database *db)
+{
+    if (db->damage_reported)
+        return;
+    db->damage_reported = true;
+    log_error("%s is damaged: %s (%s)", object_file_path(db->pages.file), sqlite3_errmsg(db->sql),
+              sqlite3_errstr(sqlite3_extended_errcode(db->sql)));
+}
+
 int database_error(struct database *db, int code, struct err_text *why)
 {
     char text[sizeof why->text];
+
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+        report_damage(db);
 
     if (db->policy_reason != NULL) {
         err_text_set(why, "%s", db->policy_reason);

@@ -91,6 +91,11 @@ void object_file_unref(struct object_file *file)
     mem_free(file);
 }
 
+const char *object_file_path(const struct object_file *file)
+{
+    return file->path;
+}
+
 bool object_file_missing(const struct object_file *file)
 {
     return file->size == 0;

@@ -26,6 +26,8 @@ void object_file_unref(struct object_file *file);
 /* Bytes there are, or of the template. */
 uint64_t object_file_size(const struct object_file *file);
 
+const char *object_file_path(const struct object_file *file);
+
 /* Nothing but the template is there. */
 bool object_file_missing(const struct object_file *file);
 

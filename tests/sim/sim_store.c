@@ -81,7 +81,8 @@ static void watch(void *data, unsigned kind)
 
     if (kind != SIM_OS_READ && (!world->heavy || rng_below(&world->rng, HEAVY_ONE_IN) == 0))
         world_try_crash(world, rng_below(&world->rng, INNER_ONE_IN) == 0 ? watch_recovery : NULL);
-    if (rng_below(&world->rng, world->heavy ? FORK_ONE_IN * HEAVY_ONE_IN : FORK_ONE_IN) == 0)
+    if (!world->reading &&
+        rng_below(&world->rng, world->heavy ? FORK_ONE_IN * HEAVY_ONE_IN : FORK_ONE_IN) == 0)
         fail_one_call(story);
 }
 

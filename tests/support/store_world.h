@@ -74,6 +74,7 @@ struct world {
     bool broken;  /* the journal has said that nothing becomes durable any more */
     bool child;   /* in a process of its own: ends it instead of the test */
     bool judging; /* after a failure: what becomes durable now is none of the history's */
+    bool reading; /* the judge's own calls should not fail */
     bool twice;   /* judging: close and open once more, read everything anew */
     uint64_t commits;
     uint64_t verified; /* disks that were recovered and found right */

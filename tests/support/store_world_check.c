@@ -232,6 +232,7 @@ static void verify(struct world *world, int found[WORLD_OBJECTS])
     struct world_version now[WORLD_OBJECTS];
     uint64_t newest = 0;
 
+    world->reading = true;
     for (unsigned i = 0; i < WORLD_OBJECTS; i++) {
         struct world_object *object = &world->objects[i];
         uint64_t least;
@@ -253,6 +254,7 @@ static void verify(struct world *world, int found[WORLD_OBJECTS])
         }
     }
     check_alarms(world, now);
+    world->reading = false;
 }
 
 /* ---- crashes ---- */
