@@ -19,20 +19,15 @@ static void statement_destroy(struct statement *statement)
     mem_free(statement);
 }
 
-static void take_out(struct statement_cache *cache, struct statement *statement)
-{
-    map_remove(&cache->by_text, statement->text);
-    list_remove(&statement->link);
-    cache->size_bytes -= statement->size_bytes;
-}
-
 static void shrink(struct statement_cache *cache, size_t size_bytes)
 {
     while (cache->size_bytes > size_bytes) {
         struct list *oldest = list_last(&cache->idle);
         struct statement *statement = container_of(oldest, struct statement, link);
 
-        take_out(cache, statement);
+        map_remove(&cache->by_text, statement->text);
+        list_remove(oldest);
+        cache->size_bytes -= statement->size_bytes;
         statement_destroy(statement);
     }
 }
@@ -50,8 +45,11 @@ struct statement *statement_cache_take(struct statement_cache *cache, struct byt
 {
     struct statement *statement = map_get(&cache->by_text, text);
 
-    if (statement != NULL)
-        take_out(cache, statement);
+    if (statement == NULL || statement->out)
+        return NULL;
+    list_remove(&statement->link);
+    cache->size_bytes -= statement->size_bytes;
+    statement->out = true;
     return statement;
 }
 
@@ -60,6 +58,7 @@ struct statement *statement_create(sqlite3_stmt *sql, struct bytes text)
     struct statement *statement = mem_new(struct statement);
 
     statement->sql = sql;
+    statement->out = true;
     list_init(&statement->link);
     if (text.data != NULL) {
         statement->text = bytes_of(mem_dup(text.data, text.len), text.len);
@@ -73,12 +72,16 @@ void statement_cache_give(struct statement_cache *cache, struct statement *state
 {
     sqlite3_reset(statement->sql);
     sqlite3_clear_bindings(statement->sql);
-    if (statement->text.data == NULL || statement->size_bytes > cache->size_bytes_max ||
-        map_get(&cache->by_text, statement->text) != NULL) {
-        statement_destroy(statement);
-        return;
+    if (!statement->kept) {
+        if (statement->text.data == NULL || statement->size_bytes > cache->size_bytes_max ||
+            map_get(&cache->by_text, statement->text) != NULL) {
+            statement_destroy(statement);
+            return;
+        }
+        map_put(&cache->by_text, statement->text, statement);
+        statement->kept = true;
     }
-    map_put(&cache->by_text, statement->text, statement);
+    statement->out = false;
     list_push_front(&cache->idle, &statement->link);
     cache->size_bytes += statement->size_bytes;
     shrink(cache, cache->size_bytes_max);

@@ -3,9 +3,9 @@
 /*
  * Statement cache
  *
- * Prepared statements by their text, least recently used ones leave first. A statement that runs is
- * taken out, so the same text may run twice at once: the second time it is prepared anew, and
- * whichever comes back first is kept. Own thread.
+ * Prepared statements by their text, least recently used ones leave first. A statement that is out is
+ * nobody else's: the same text may run twice at once, and is then prepared anew. The first is the one
+ * that is kept. Own thread.
  */
 
 #include <sqlite3.h>
@@ -31,13 +31,15 @@ struct statement {
     struct column_names *columns; /* one reference; NULL until asked for */
     int columns_prepared;         /* how often it had been prepared when they were read */
     bool defers;                  /* sql_policy.h */
-    struct list link;
+    bool kept;                    /* in by_text */
+    bool out;
+    struct list link; /* while it is kept and not out */
 };
 
 struct statement_cache {
     struct map by_text;
-    struct list idle; /* newest first */
-    size_t size_bytes;
+    struct list idle;  /* newest first */
+    size_t size_bytes; /* of those */
     size_t size_bytes_max;
 };
 

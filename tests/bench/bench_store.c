@@ -270,11 +270,13 @@ static void bench_inserts(struct bench *bench, unsigned in_flight, unsigned obje
     drain(bench);
     begin(bench, &measured);
     while (still_running(bench, &measured)) {
+        store_shard_hold(bench->shard); /* as a turn of actor/ does */
         while (bench->count < in_flight) {
             insert(bench, next);
             next = (next + 1) % objects;
             measured.done++;
         }
+        store_shard_let_go(bench->shard);
         wait_for_wake(bench);
     }
     drain(bench);
@@ -361,10 +363,12 @@ static void bench_kv(struct bench *bench, unsigned in_flight, unsigned objects)
     drain(bench);
     begin(bench, &measured);
     while (still_running(bench, &measured)) {
+        store_shard_hold(bench->shard);
         while (bench->count < in_flight) {
             put(bench, (unsigned)(measured.done % objects), (unsigned)(measured.done / objects));
             measured.done++;
         }
+        store_shard_let_go(bench->shard);
         wait_for_wake(bench);
     }
     drain(bench);
