@@ -17,8 +17,8 @@
 /*
  * Two buffers take turns: shards fill `gathering` under the mutex while the thread writes
  * `flushing` without it. There is no delay to let a batch grow: the flush under way is the delay,
- * so a lone commit waits for nothing and a crowd shares a flush. A listener that holds knows better:
- * its next records are already on their way. Whoever waits for anything starts the flush.
+ * so a lone commit waits for nothing and a crowd shares a flush. A listener that holds knows
+ * better: its next records are already on their way. Whoever waits for anything starts the flush.
  */
 
 #define HELD_RECORDS_MAX 32 /* then the device should begin */

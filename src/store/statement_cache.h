@@ -3,9 +3,9 @@
 /*
  * Statement cache
  *
- * Prepared statements by their text, least recently used ones leave first. A statement that is out is
- * nobody else's: the same text may run twice at once, and is then prepared anew. The first is the one
- * that is kept. Own thread.
+ * Prepared statements by their text, least recently used ones leave first. A statement that is out
+ * is nobody else's: the same text may run twice at once, and is then prepared anew. The first is
+ * the one that is kept. Own thread.
  */
 
 #include <sqlite3.h>
