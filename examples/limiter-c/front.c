@@ -43,7 +43,8 @@ static void decided(void *instance, struct dm_object *front, void *data,
     }
     snprintf(limit, sizeof limit, "%.0f", number_of(reply->value, "limit"));
     snprintf(remaining, sizeof remaining, "%.0f", number_of(reply->value, "remaining"));
-    snprintf(seconds, sizeof seconds, "%lld", retry_ms > 1000 ? (long long)(retry_ms + 999) / 1000 : 1);
+    snprintf(seconds, sizeof seconds, "%lld",
+             retry_ms > 1000 ? (long long)(retry_ms + 999) / 1000 : 1);
     if (allowed == NULL || !allowed->boolean) {
         head.status = 429;
         head.header_count = 4;

@@ -90,7 +90,8 @@ static int answer(struct limiter *limiter, struct dm_event *event, const struct 
         {dm_str("remaining"), dm_number(more ? (double)(limiter->limit - taken->count) : 0)},
         /* How long until the next request will be let through; 0 if it would be now. */
         {dm_str("retryMs"),
-         dm_number(more || taken->count == 0 ? 0 : (double)(taken->oldest + limiter->window_ms - now))},
+         dm_number(more || taken->count == 0 ? 0
+                                             : (double)(taken->oldest + limiter->window_ms - now))},
     };
     struct dm_value decision = dm_record(members, sizeof members / sizeof *members);
 

@@ -118,8 +118,8 @@ static void body_read(void *instance, struct dm_object *front, void *data, int r
     method = plan(ask, body, arguments, &count, why);
     web_settle(front, ask->event,
                method == NULL ? web_error(ask->event, 400, why)
-                              : web_call(front, "Lock", ask->name, method, arguments, count, granted,
-                                         ask->event));
+                              : web_call(front, "Lock", ask->name, method, arguments, count,
+                                         granted, ask->event));
 }
 
 static int fetch(void *instance, struct dm_object *front, struct dm_event *event,

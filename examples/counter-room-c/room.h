@@ -1,0 +1,5 @@
+#pragma once
+
+#include "web.h"
+
+extern const struct dm_class room_class;
