@@ -81,7 +81,7 @@ static void begin(struct pages *pages, bool first, uint64_t previous_lsn, uint32
 {
     struct record head = {
         .kind = RECORD_COMMIT,
-        .flags = (first ? RECORD_FIRST : 0) | (first && pages->alarm_changed ? RECORD_ALARM : 0),
+        .flags = (first ? RECORD_FIRST : 0) | (pages->alarm_changed ? RECORD_ALARM : 0),
         .namespace_number = pages->namespace_number,
         .partition = (uint16_t)store_partition(pages->id),
         .id = pages->id,

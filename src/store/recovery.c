@@ -58,6 +58,7 @@ struct object {
     uint32_t size_pages;
     bool changed;       /* since the last flush */
     uint64_t last_lsn;  /* of its last record seen */
+    bool cut;           /* the commit being read begins before what is needed */
     struct buf pending; /* records of a commit whose last one has not been seen */
 };
 
@@ -218,6 +219,16 @@ static int apply_pages(struct recovery *recovery, struct object *object, uint64_
     return 0;
 }
 
+static void note_alarm(struct recovery *recovery, struct object *object, uint64_t lsn,
+                       const struct record *record)
+{
+    struct alarm_note *note =
+        alarm_note_create(object->namespace_number, object->id, &record->alarm);
+
+    note->base.lsn = lsn;
+    list_push_back(recovery->notes, &note->base.link);
+}
+
 /* A commit is complete: its records one after the other. */
 static int apply_commit(struct recovery *recovery, struct object *object, uint64_t lsn)
 {
@@ -229,18 +240,24 @@ static int apply_commit(struct recovery *recovery, struct object *object, uint64
         ASSERT(record_parse(&rest, &record) == 0);
         if (record.size_pages > 0 && record.pages.len > 0)
             r = apply_pages(recovery, object, lsn, &record);
-        if (r == 0 && (record.flags & RECORD_ALARM) != 0 && !MUTANT(43)) {
-            struct alarm_note *note =
-                alarm_note_create(object->namespace_number, object->id, &record.alarm);
-
-            note->base.lsn = lsn;
-            list_push_back(recovery->notes, &note->base.link);
-        }
+        if (r == 0 && (record.flags & RECORD_ALARM) != 0 && !MUTANT(43))
+            note_alarm(recovery, object, lsn, &record);
     }
     buf_clear(&object->pending);
     if (r == 0 && recovery->cached_pages > CACHED_PAGES_MAX)
         r = flush_all(recovery);
     return r < 0 ? err_pass(r) : r;
+}
+
+/* Of a commit whose first record is not needed any more. Its pages are in the file, or it never
+ * came to its end; the alarm index may still have to hear of it. */
+static void take_rest(struct recovery *recovery, struct object *object, uint64_t lsn,
+                      const struct record *record)
+{
+    buf_clear(&object->pending);
+    object->cut = true;
+    if ((record->flags & RECORD_LAST) != 0 && (record->flags & RECORD_ALARM) != 0)
+        note_alarm(recovery, object, lsn, record);
 }
 
 static int take_record(struct recovery *recovery, uint64_t lsn, const struct record *record,
@@ -254,10 +271,15 @@ static int take_record(struct recovery *recovery, uint64_t lsn, const struct rec
     RULE(3, lsn > object->last_lsn);
     if (record->kind == RECORD_COMMIT)
         object->last_lsn = lsn;
-    if ((record->flags & RECORD_FIRST) != 0)
+    if ((record->flags & RECORD_FIRST) != 0) {
         buf_clear(&object->pending); /* one that was refused half-way */
-    else if (object->pending.len == 0)
+        object->cut = false;
+    } else if (object->cut || record->previous_lsn < recovery->store->log->needed_lsn) {
+        take_rest(recovery, object, lsn, record);
+        return 0;
+    } else if (object->pending.len == 0) {
         return damaged(recovery, object, lsn, "its beginning is missing");
+    }
     buf_append_bytes(&object->pending, encoded);
     if ((record->flags & RECORD_LAST) == 0)
         return 0;
