@@ -145,20 +145,13 @@ static unsigned number(const char *text, unsigned max)
 static void parse(int argc, char **argv, struct load_options *options)
 {
     static const struct option known[] = {
-        {"host", required_argument, NULL, 'h'},
-        {"port", required_argument, NULL, 'p'},
-        {"path", required_argument, NULL, 'u'},
-        {"connections", required_argument, NULL, 'c'},
-        {"pipeline", required_argument, NULL, 'l'},
-        {"senders", required_argument, NULL, 'e'},
-        {"objects", required_argument, NULL, 'o'},
-        {"first", required_argument, NULL, 'f'},
-        {"count", required_argument, NULL, 'n'},
-        {"size", required_argument, NULL, 'z'},
-        {"body", required_argument, NULL, 'b'},
-        {"seconds", required_argument, NULL, 's'},
-        {"warmup", required_argument, NULL, 'w'},
-        {NULL, 0, NULL, 0},
+        {"host", required_argument, NULL, 'h'},     {"port", required_argument, NULL, 'p'},
+        {"path", required_argument, NULL, 'u'},     {"connections", required_argument, NULL, 'c'},
+        {"pipeline", required_argument, NULL, 'l'}, {"senders", required_argument, NULL, 'e'},
+        {"objects", required_argument, NULL, 'o'},  {"first", required_argument, NULL, 'f'},
+        {"count", required_argument, NULL, 'n'},    {"size", required_argument, NULL, 'z'},
+        {"body", required_argument, NULL, 'b'},     {"seconds", required_argument, NULL, 's'},
+        {"warmup", required_argument, NULL, 'w'},   {NULL, 0, NULL, 0},
     };
     int letter;
 

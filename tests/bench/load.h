@@ -39,7 +39,7 @@ struct load_options {
     unsigned objects;
     unsigned first; /* number of the first object that is asked for */
     unsigned count; /* http: ends after so many operations; 0: after the seconds */
-    unsigned size; /* bytes of a message */
+    unsigned size;  /* bytes of a message */
     double seconds;
     double warmup;
 };
