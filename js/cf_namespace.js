@@ -145,6 +145,9 @@ function plainUrl(url) {
   return href;
 }
 
+/* What is undefined takes no conversion on its way into C. */
+const orUndefined = (text) => (text === "" ? undefined : text);
+
 /* -- stubs -------------------------------------------------------------------------------------- */
 
 let stubFetch, stubCall;
@@ -200,7 +203,7 @@ class DurableObjectStub {
     const json = cf === undefined || cf === null ? undefined : JSON.stringify(cf);
     return sendContent(content, (body) => {
       const kind = body === null ? BODY_NONE : body instanceof Uint8Array ? BODY_BYTES : BODY_PIPE;
-      return natives.stub_fetch(this.#index, this.#hex, this.#name, method, plainUrl(url), block, kind, body, json, content?.length);
+      return natives.stub_fetch(this.#index, this.#hex, this.#name, method === "GET" ? undefined : method, plainUrl(url), orUndefined(block), kind, body, json, content?.length);
     });
   }
 

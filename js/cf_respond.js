@@ -13,7 +13,9 @@ const BODY_STREAM = 2;
 export function respond(event, response, fail) {
   try {
     if (!isResponse(response)) throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
-    responseToNative(response, (status, statusText, headers, kind, body, socket, encodeBody, length) => {
+    responseToNative(response, (status, reason, block, kind, body, socket, encodeBody, length) => {
+      const statusText = reason === "" ? undefined : reason; // which takes no conversion
+      const headers = block === "" ? undefined : block;
       const box = socket === null || socket === undefined ? null : takeForResponse(socket);
       if (kind === BODY_STREAM) {
         const pipe = natives.pipe_create();

@@ -29,7 +29,7 @@ JSValueRef cross_headers(struct js_realm *realm, const struct blob *headers)
     JSValueRef value;
 
     if (block.len == 0)
-        return js_string(realm, "");
+        return js_word(realm, "");
     text = mem_dup(block.data, block.len);
     for (size_t i = 0; i < block.len; i++) {
         if (text[i] == '\0')

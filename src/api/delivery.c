@@ -52,7 +52,8 @@ static struct delivery *delivery_of(struct js_call *call)
     return map_u64_get(&worker_of(call->realm)->deliveries, (uint64_t)id);
 }
 
-/* event_respond(event, status, statusText, HEADERS, kind, body, webSocket, length) */
+/* event_respond(event, status, statusText | undefined, HEADERS | undefined, kind, body, webSocket,
+ * length) */
 static JSValueRef event_respond(struct js_call *call)
 {
     struct delivery *delivery = delivery_of(call);

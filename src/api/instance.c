@@ -35,7 +35,7 @@ static void *construct(struct class *class, struct object *object, struct failur
     object_id_format(object_id(object), hex);
 
     context_enter(&instance->context);
-    argv[0] = js_string(realm, class->name);
+    argv[0] = js_word(realm, class->name);
     argv[1] = js_number(realm, instance->context.handle);
     argv[2] = js_string(realm, hex);
     argv[3] =
@@ -90,7 +90,7 @@ static size_t arguments_of(struct instance *instance, struct event *event, JSVal
     switch (event->kind) {
     case EVENT_FETCH:
         request = event->fetch.request;
-        argv[0] = js_string(realm, request->method);
+        argv[0] = js_word(realm, request->method);
         argv[1] = js_string(realm, request->url);
         argv[2] = cross_headers(realm, request->headers);
         argv[3] = cross_body(realm, &request->body);
@@ -98,7 +98,7 @@ static size_t arguments_of(struct instance *instance, struct event *event, JSVal
                                       : realm->undefined;
         return 5;
     case EVENT_CALL:
-        argv[0] = js_string(realm, event->call.method);
+        argv[0] = js_word(realm, event->call.method);
         argv[1] = event->call.arguments != NULL
                       ? js_bytes_copy(realm, blob_bytes(event->call.arguments))
                       : realm->undefined;

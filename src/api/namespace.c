@@ -139,7 +139,7 @@ static JSValueRef response_parts(struct js_realm *realm, struct fetch_response *
 
     response->socket = NULL;
     parts[0] = js_number(realm, response->status);
-    parts[1] = js_string(realm, response->reason != NULL ? response->reason : "");
+    parts[1] = js_word(realm, response->reason != NULL ? response->reason : "");
     parts[2] = cross_headers(realm, response->headers);
     parts[3] = cross_body(realm, &response->body);
     parts[4] = far != NULL ? api_socket_far_box(realm, far) : realm->null;
@@ -209,8 +209,8 @@ fail:
     return NULL;
 }
 
-/* stub_fetch(namespace, id, name, method, url, HEADERS, kind, body, cf, length)
- * -> Promise of
+/* stub_fetch(namespace, id, name, method | undefined (GET), url, HEADERS | undefined, kind, body, cf,
+ * length) -> Promise of
  * [status, statusText, HEADERS, body, webSocket], rejected with [name, message, flags, BYTES] */
 static JSValueRef stub_fetch(struct js_call *call)
 {
@@ -220,7 +220,10 @@ static JSValueRef stub_fetch(struct js_call *call)
     char *method;
     char *url;
 
-    if (context == NULL || (method = js_arg_string(call, 3)) == NULL)
+    if (context == NULL)
+        return NULL;
+    method = js_arg_given(call, 3) ? js_arg_string(call, 3) : mem_strdup("GET");
+    if (method == NULL)
         return NULL;
     url = js_arg_string(call, 4);
     if (url == NULL) {

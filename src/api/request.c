@@ -98,7 +98,7 @@ void worker_fetch(struct worker *worker, struct fetch_request *fetch,
 
     context_enter(context);
     argv[0] = js_number(realm, id);
-    argv[1] = js_string(realm, fetch->method);
+    argv[1] = js_word(realm, fetch->method);
     argv[2] = js_string(realm, fetch->url);
     argv[3] = cross_headers(realm, fetch->headers);
     argv[4] = cross_body(realm, &fetch->body);

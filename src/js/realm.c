@@ -143,6 +143,10 @@ void js_realm_destroy(struct js_realm *realm)
     js_promise_forget(realm);
     for (i = 0; i < JS_INTRINSICS; i++)
         JSValueUnprotect(realm->ctx, realm->intrinsics[i]);
+    for (i = 0; i < sizeof realm->words / sizeof *realm->words; i++) {
+        if (realm->words[i].value != NULL)
+            JSValueUnprotect(realm->ctx, realm->words[i].value);
+    }
     JSValueUnprotect(realm->ctx, realm->drain);
     realm->rejected = NULL;
     JSGlobalContextRelease(realm->ctx);

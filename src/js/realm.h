@@ -27,6 +27,12 @@ struct js_realm;
  * set. It may call JavaScript. */
 typedef void js_rejection_fn(struct js_realm *realm, JSValueRef promise, JSValueRef reason);
 
+/* A short string that was made lately (js_word()). */
+struct js_word {
+    char text[24];
+    JSValueRef value; /* protected; NULL: none */
+};
+
 struct js_realm {
     JSGlobalContextRef ctx;
     struct js_engine *engine; /* borrowed: outlives us */
@@ -41,8 +47,9 @@ struct js_realm {
     struct map_u64 watches; /* js_promise_watch() */
     uint64_t watches_made;
     js_rejection_fn *rejected;
-    JSObjectRef drain; /* protected: runs the microtasks */
+    JSObjectRef drain;          /* protected: runs the microtasks */
     JSObjectRef intrinsics[10]; /* protected; realm_parts.h */
+    struct js_word words[32];
 };
 
 /* Never NULL. `data` is found again as realm->data. */

@@ -58,6 +58,28 @@ JSValueRef js_string(struct js_realm *realm, const char *utf8)
     return string_value(realm, js_string_make(bytes_of_string(utf8)));
 }
 
+JSValueRef js_word(struct js_realm *realm, const char *utf8)
+{
+    uint32_t hash = 0;
+    struct js_word *word;
+    size_t len;
+
+    for (len = 0; utf8[len] != '\0'; len++) {
+        if (len == sizeof word->text - 1)
+            return js_string(realm, utf8);
+        hash = hash * 31 + (uint8_t)utf8[len];
+    }
+    word = &realm->words[hash % (sizeof realm->words / sizeof *realm->words)];
+    if (word->value != NULL && memcmp(word->text, utf8, len + 1) == 0)
+        return word->value;
+    if (word->value != NULL)
+        JSValueUnprotect(realm->ctx, word->value);
+    word->value = js_string(realm, utf8);
+    JSValueProtect(realm->ctx, word->value);
+    memcpy(word->text, utf8, len + 1);
+    return word->value;
+}
+
 JSValueRef js_string_from_utf8(struct js_realm *realm, struct bytes utf8)
 {
     return string_value(realm, js_string_make(utf8));

@@ -19,6 +19,9 @@
 /* Strings. UTF-8 is decoded as the Web does: ill-formed parts become U+FFFD; NUL is a character
  * like any other. Never NULL. */
 JSValueRef js_string(struct js_realm *realm, const char *utf8);
+/* The same for what comes again and again, such as a method: remembered until another takes its
+ * place. */
+JSValueRef js_word(struct js_realm *realm, const char *utf8);
 JSValueRef js_string_from_utf8(struct js_realm *realm, struct bytes utf8);
 JSValueRef js_string_from_latin1(struct js_realm *realm, struct bytes latin1);
 JSValueRef js_string_from_utf16(struct js_realm *realm, const uint16_t *units, size_t count);
