@@ -209,8 +209,8 @@ fail:
     return NULL;
 }
 
-/* stub_fetch(namespace, id, name, method | undefined (GET), url, HEADERS | undefined, kind, body, cf,
- * length) -> Promise of
+/* stub_fetch(namespace, id, name, method | undefined (GET), url, HEADERS | undefined, kind, body,
+ * cf, length) -> Promise of
  * [status, statusText, HEADERS, body, webSocket], rejected with [name, message, flags, BYTES] */
 static JSValueRef stub_fetch(struct js_call *call)
 {
