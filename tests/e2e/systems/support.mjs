@@ -7,6 +7,7 @@
  */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,7 +25,12 @@ export const KILLS_MS_MAX = 120_000 + Math.max(KILLS, 24) * 4000;
 const VARIANT = process.env.DORMOUSE_SYSTEM;
 
 export function systemProject(name) {
-    return path.join(ROOT, "examples", VARIANT ? `${name}-${VARIANT}` : name);
+    const project = path.join(ROOT, "examples", VARIANT ? `${name}-${VARIANT}` : name);
+    if (VARIANT === "c") {
+        const flags = `DORMOUSE_CFLAGS=-I${path.join(ROOT, "include")}`;
+        execFileSync("make", ["-s", "-C", project, flags, "CFLAGS=-O2 -g -Wall -Wextra -Werror"], { stdio: "inherit" });
+    }
+    return project;
 }
 
 function setVariables(home, variables) {
