@@ -105,6 +105,9 @@
 #define LIMIT_KV_PAIRS                128                /* CF: in one call */
 #define LIMIT_STORAGE_BYTES           (INT64_C(10) * 1024 * 1024 * 1024) /* CF: one object */
 #define LIMIT_DATABASES_OPEN          1024               /* ours: handles of one shard */
+#define LIMIT_PAGE_CACHE_KB           (128 * 1024)       /* ours: shared out by a shard's handles */
+#define LIMIT_PAGE_CACHE_KB_EACH      2000               /* SQLite: what one handle has at most */
+#define LIMIT_PAGE_CACHE_KB_LEAST     128                /* ours: and at least */
 #define LIMIT_WAL_BYTES               (64 * 1024 * 1024) /* ours: commits in memory, per shard */
 
 /* SQL: workerd's sqlite3_limit() values */

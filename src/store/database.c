@@ -269,6 +269,20 @@ static int configure(struct database *db)
     return rc;
 }
 
+/* The more are open, the less page cache a newly opened one gets. There is no soft heap limit:
+ * SQLite's count of its memory is one lock for the whole process. */
+static int bound_cache(struct database *db, const struct store_shard *shard)
+{
+    unsigned kb = LIMIT_PAGE_CACHE_KB / ((unsigned)shard->databases.count + 1);
+    char text[64];
+
+    if (kb >= LIMIT_PAGE_CACHE_KB_EACH)
+        return SQLITE_OK; /* its default */
+    snprintf(text, sizeof text, "PRAGMA cache_size=-%u",
+             kb > LIMIT_PAGE_CACHE_KB_LEAST ? kb : LIMIT_PAGE_CACHE_KB_LEAST);
+    return database_own_exec(db, text);
+}
+
 static int sqlite_fault(int rc)
 {
     return rc == SQLITE_NOMEM ? -ENOMEM : -EIO;
@@ -300,6 +314,8 @@ int database_open_at(struct database **out, struct store_shard *shard, uint32_t 
                          shard->vfs.name);
     if (rc == SQLITE_OK)
         rc = configure(db);
+    if (rc == SQLITE_OK)
+        rc = bound_cache(db, shard);
     if (rc != SQLITE_OK) {
         err_text_set(why, "%s: %s", path, db->sql != NULL ? sqlite3_errmsg(db->sql) : "no memory");
         r = err_raise(sqlite_fault(rc));
