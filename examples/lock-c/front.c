@@ -2,7 +2,7 @@
  * Locks over HTTP.
  *
  *     GET    /api/locks/NAME                             who has it, who waits
- *     POST   /api/locks/NAME  {owner, leaseMs, waitMs}   acquire: 200 with a lease, 409 if it is held
+ *     POST   /api/locks/NAME  {owner, leaseMs, waitMs}   acquire: 200 with a lease, 409: it is held
  *     PUT    /api/locks/NAME  {token, leaseMs}           renew: 200, 409 if the lease has been lost
  *     DELETE /api/locks/NAME  {token}                    release: 200, 409 likewise
  *

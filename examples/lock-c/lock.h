@@ -1,5 +1,9 @@
 #pragma once
 
+/*
+ * The class of locks, for the front to register, and the bound that both check. See lock.c.
+ */
+
 #include "web.h"
 
 #define OWNER_SIZE 129

@@ -2,7 +2,8 @@
  * Jobs over HTTP.
  *
  *     GET    /api/schedules/NAME                 all jobs, the next first
- *     PUT    /api/schedules/NAME/jobs/JOB        {cron | at | delayMs, inbox, payload?, attemptsMax?}
+ *     PUT    /api/schedules/NAME/jobs/JOB        {cron | at | delayMs, inbox, payload?,
+ *                                                 attemptsMax?}
  *     GET    /api/schedules/NAME/jobs/JOB        one job
  *     DELETE /api/schedules/NAME/jobs/JOB
  *     GET    /api/schedules/NAME/history?job=    what was run, newest first

@@ -1,5 +1,10 @@
 #pragma once
 
+/*
+ * The classes of schedulers and inboxes, for the front to register, and what names are made of.
+ * See scheduler.c and inbox.c.
+ */
+
 #include "web.h"
 
 #define NAME_SIZE       65
