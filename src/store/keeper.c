@@ -181,6 +181,8 @@ int keeper_round(struct keeper *keeper, bool all)
     if (pressed(keeper, &counts) && counts.oldest_half_lsn > 0)
         want(store, counts.oldest_half_lsn);
     if (make_room(keeper) < 0) {
+        if (segment_log_let_go(store->log)) /* commits go before a copy */
+            journal_release(store->journal, false);
         segment_log_count(store->log, &counts);
         journal_release(store->journal, counts.free == 0);
     }

@@ -41,3 +41,14 @@ struct segment_log_counts {
 };
 
 void segment_log_count(struct log *log, struct segment_log_counts *counts);
+
+/* From here to let_go() nothing is released, so that what is needed now can be copied. -EBUSY:
+ * held already. Any thread. */
+int segment_log_hold(struct log *log);
+
+/* False if it was not held: somebody else needed the room and let go, a copy is worth nothing. */
+bool segment_log_let_go(struct log *log);
+
+/* While held: everything durable so far and still needed into a folder, as a log that opens by
+ * itself; synced. Appending goes on meanwhile. */
+int segment_log_copy(struct log *log, const char *dir);
