@@ -14,6 +14,7 @@ struct command {
     int (*run)(int argc, char *const *argv);
 };
 
+extern const struct command command_backup;
 extern const struct command command_dev;
 extern const struct command command_serve;
 extern const struct command command_version;

@@ -8,7 +8,8 @@
 #include "cli/command.h"
 #include "cli/option.h"
 
-static const struct command *const commands[] = {&command_dev, &command_serve, &command_version};
+static const struct command *const commands[] = {&command_dev, &command_serve, &command_backup,
+                                                 &command_version};
 
 enum {
     COMMANDS = sizeof commands / sizeof *commands,

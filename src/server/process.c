@@ -29,6 +29,7 @@
 #include "net/wake.h"
 #include "os/os.h"
 #include "server/bundle.h"
+#include "server/control.h"
 #include "server/file.h"
 #include "server/fleet.h"
 #include "server/library_copy.h"
@@ -69,6 +70,7 @@ struct process {
     char *data_dir;
     char *build_dir;
     struct store *store;
+    struct control *control; /* owned; NULL: an operator cannot reach it */
     struct map namespaces; /* unique key → struct namespace, owned */
     struct shard_group *group;
     struct fleet *fleet;
@@ -539,8 +541,14 @@ static void opening_start(struct process *process, struct opening *opening)
 static int opening_wait(struct opening *opening)
 {
     pthread_join(opening->thread, NULL);
-    if (opening->result == 0)
+    if (opening->result == 0) {
+        int r = control_create(&opening->process->control, opening->process->store,
+                               opening->process->data_dir);
+
+        if (r < 0)
+            log_warn("no backup can be asked for: %s", err_describe(r));
         return 0;
+    }
     say(opening->process, "error: %s\n", opening->why.text);
     return 1;
 }
@@ -677,6 +685,7 @@ static void stop(struct process *process)
     while ((ns = map_next(&process->namespaces, &at, NULL)) != NULL)
         namespace_destroy(ns);
     map_fini(&process->namespaces);
+    control_destroy(process->control);
     store_close(process->store);
     while (!list_empty(&process->versions)) {
         struct list *link = list_pop_front(&process->versions);

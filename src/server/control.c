@@ -1,0 +1,220 @@
+#include "server/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "store/backup.h"
+
+enum {
+    LINE_MAX_BYTES = 8192,
+    CLIENT_WAIT_S = 5, /* for its line, or to take the answer */
+};
+
+struct control {
+    struct store *store; /* borrowed */
+    pthread_t thread;
+    int dir;      /* the data directory */
+    int listener; /* -1: none */
+    int stop[2];  /* a pipe: its end of file ends the thread */
+};
+
+/* A socket's path is short; through the folder's descriptor any data directory will do. */
+static struct sockaddr_un address_in(int dir)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/control", dir);
+    return address;
+}
+
+static int send_all(int fd, const char *text)
+{
+    size_t len = strlen(text);
+
+    while (len > 0) {
+        ssize_t sent = send(fd, text, len, MSG_NOSIGNAL);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return err_raise(-errno);
+        text += sent;
+        len -= (size_t)sent;
+    }
+    return 0;
+}
+
+/* Up to a newline or the end. */
+static int read_line(int fd, struct buf *line)
+{
+    char byte;
+
+    while (line->len < LINE_MAX_BYTES) {
+        ssize_t got = recv(fd, &byte, 1, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_raise(-errno);
+        if (got == 0 || byte == '\n')
+            return 0;
+        buf_append_byte(line, (uint8_t)byte);
+    }
+    return err_raise(-EMSGSIZE);
+}
+
+static void obey(struct control *control, const char *line, struct buf *answer)
+{
+    static const char backup[] = "backup ";
+    struct err_text why = {""};
+
+    if (strncmp(line, backup, strlen(backup)) != 0 || line[strlen(backup)] != '/') {
+        buf_append_string(answer, "error this version does not know that command\n");
+        return;
+    }
+    if (store_backup(control->store, line + strlen(backup), &why) == 0)
+        buf_append_string(answer, "ok\n");
+    else
+        buf_append_format(answer, "error %s\n", why.text);
+}
+
+static void attend(struct control *control, int client)
+{
+    struct timeval wait = {.tv_sec = CLIENT_WAIT_S};
+    struct buf line = {0};
+    struct buf answer = {0};
+
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    if (read_line(client, &line) == 0 && line.len > 0) {
+        obey(control, buf_string(&line), &answer);
+        send_all(client, buf_string(&answer));
+    }
+    buf_fini(&answer);
+    buf_fini(&line);
+}
+
+static void *control_run(void *arg)
+{
+    struct control *control = arg;
+    struct pollfd fds[2] = {{.fd = control->stop[0], .events = POLLIN},
+                            {.fd = control->listener, .events = POLLIN}};
+
+    for (;;) {
+        int client;
+
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            break;
+        if (fds[0].revents != 0)
+            break;
+        if ((fds[1].revents & POLLIN) == 0)
+            continue;
+        client = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (client < 0)
+            continue;
+        attend(control, client);
+        close(client);
+    }
+    return NULL;
+}
+
+static int start_listening(struct control *control)
+{
+    struct sockaddr_un address = address_in(control->dir);
+
+    unlinkat(control->dir, "control", 0);
+    control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (control->listener < 0 || fchmod(control->listener, 0600) < 0 ||
+        bind(control->listener, (const struct sockaddr *)&address, sizeof address) < 0 ||
+        fchmodat(control->dir, "control", 0600, 0) < 0 || listen(control->listener, 4) < 0)
+        return err_raise(-errno);
+    return 0;
+}
+
+static void control_free(struct control *control)
+{
+    if (control->listener >= 0)
+        close(control->listener);
+    if (control->dir >= 0)
+        close(control->dir);
+    for (unsigned i = 0; i < 2; i++) {
+        if (control->stop[i] >= 0)
+            close(control->stop[i]);
+    }
+    mem_free(control);
+}
+
+int control_create(struct control **out, struct store *store, const char *data_dir)
+{
+    struct control *control = mem_new(struct control);
+    int r;
+
+    control->store = store;
+    control->listener = -1;
+    control->stop[0] = control->stop[1] = -1;
+    control->dir = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (control->dir < 0 || pipe2(control->stop, O_CLOEXEC) < 0) {
+        r = err_raise(-errno);
+        goto out;
+    }
+    r = start_listening(control);
+    if (r == 0)
+        r = -pthread_create(&control->thread, NULL, control_run, control);
+    if (r < 0)
+        goto out;
+    *out = control;
+    return 0;
+
+out:
+    control_free(control);
+    return err_pass(r);
+}
+
+void control_destroy(struct control *control)
+{
+    if (control == NULL)
+        return;
+    close(control->stop[1]);
+    control->stop[1] = -1;
+    pthread_join(control->thread, NULL);
+    unlinkat(control->dir, "control", 0);
+    control_free(control);
+}
+
+int control_ask(const char *data_dir, const char *line, struct buf *answer)
+{
+    int dir = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct sockaddr_un address;
+    int fd = -1;
+    int r = 0;
+
+    if (dir < 0)
+        return err_raise(-errno);
+    address = address_in(dir);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+        r = err_raise(-errno);
+    if (r == 0)
+        r = send_all(fd, line);
+    if (r == 0)
+        r = send_all(fd, "\n");
+    if (r == 0)
+        r = read_line(fd, answer);
+    if (fd >= 0)
+        close(fd);
+    close(dir);
+    return r < 0 ? err_pass(r) : 0;
+}
