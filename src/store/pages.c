@@ -216,7 +216,7 @@ static void note_holes(struct pages *pages, const struct fresh *fresh, uint32_t 
         map_u64_remove(&pages->holes, wal_frame_page_number(pages->wal.frames[i]));
     for (uint32_t n = size_pages + 1; pages->holes.map.count > 0 && n <= pages->size_pages; n++)
         map_u64_remove(&pages->holes, n);
-    for (uint32_t n = pages->size_pages + 1; n <= size_pages && !MUTANT(31); n++) {
+    for (uint32_t n = pages->size_pages + 1; n <= size_pages; n++) {
         if (n > 1 && fresh_frame(fresh, &pages->wal, n) == NULL)
             map_u64_put(&pages->holes, n, &hole);
     }

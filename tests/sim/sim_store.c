@@ -26,11 +26,11 @@
  */
 
 #define PHASE_STEPS    400  /* then the history itself loses power and goes on */
-#define HEAVY_STEPS    3000 /* to go around the journal's segments several times */
-#define HEAVY_ONE_IN   8    /* calls of these at which the power fails */
+#define HEAVY_STEPS    2000 /* to go around the journal's segments several times */
+#define HEAVY_ONE_IN   4    /* calls of these at which the power fails */
 #define HISTORY_PHASES 4
 #define CHILD_STEPS    25
-#define FORK_ONE_IN    150
+#define FORK_ONE_IN    250
 #define INNER_ONE_IN   400
 
 struct story {
@@ -142,7 +142,7 @@ TEST(no_crash_at_any_call_loses_an_acknowledged_commit)
     uint64_t commits = 0;
     uint64_t faults = 0;
 
-    for (; done < points; seed++) { /* every fourth is heavy */
+    for (; done < points; seed++) { /* every eighth is heavy */
         struct story story = {0};
 
         tell(&story, seed, HISTORY_PHASES);

@@ -157,7 +157,7 @@ static bool exec(struct world_object *object, const char *text, const struct sql
     return r == DATABASE_ERROR && strstr(why.text, "no such table") != NULL;
 }
 
-#define LARGE_ROW 20000
+#define LARGE_ROW 16000
 
 static bool write_row_of(struct world *world, struct world_object *object, const char *table,
                          size_t len)
@@ -534,7 +534,7 @@ struct world *world_create(uint64_t seed)
 
     world->seed = seed;
     rng_init(&world->rng, seed);
-    world->heavy = seed % 4 == 2;
+    world->heavy = seed % 8 == 2;
     world->sim = sim_os_create(seed);
     for (unsigned i = 0; i < WORLD_OBJECTS; i++) {
         world->objects[i].name = i % WORLD_NAMESPACES;
