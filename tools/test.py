@@ -352,7 +352,7 @@ def suites():
         Suite("tidy", 60, meson_suites("build", ["tidy"])),
         Suite("unit", 300, meson_suites("build", ["unit"])),
         Suite("corpus", 120, meson_suites("build", ["fuzz"])),
-        Suite("sim", 300, meson_suites("build", ["sim"])),
+        Suite("sim", 1200, meson_suites("build", ["sim"])),
         Suite("js", 300, meson_suites("build", ["js"])),
         Suite("e2e", 900, node_tests(*E2E)),
         Suite("systems", 600, node_tests(*SYSTEMS)),
