@@ -71,7 +71,7 @@ struct process {
     char *build_dir;
     struct store *store;
     struct control *control; /* owned; NULL: an operator cannot reach it */
-    struct map namespaces; /* unique key → struct namespace, owned */
+    struct map namespaces;   /* unique key → struct namespace, owned */
     struct shard_group *group;
     struct fleet *fleet;
     struct list versions;

@@ -1,8 +1,8 @@
 /*
  * URL: what parses is serialised to ASCII that parses to itself; a setter leaves a URL of which the
- * same is true, but for http://h/C|/ that becomes a file: URL, whose drive letter the standard mends
- * only when it is parsed. The first byte says which part is set, the text up to the first newline is the URL,
- * up to the second the base, the rest the value.
+ * same is true, but for http://h/C|/ that becomes a file: URL, whose drive letter the standard
+ * mends only when it is parsed. The first byte says which part is set, the text up to the first
+ * newline is the URL, up to the second the base, the rest the value.
  */
 
 #include "api/url.h"
