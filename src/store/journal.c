@@ -325,11 +325,16 @@ static int wait_for_space(struct journal *journal, const struct journal_entry *e
         if (room && batch_has_space(journal, entry->record.len))
             return 0;
         if (!room) {
-            if (journal->hopeless || entry->vital)
+            bool hopeless = journal->hopeless;
+
+            if (entry->vital)
                 return -ENOSPC;
+            /* Asked for also when there was none a moment ago: the disk may have some again. */
             pthread_mutex_unlock(&journal->mutex);
             journal->options.scarce(journal->options.data);
             pthread_mutex_lock(&journal->mutex);
+            if (hopeless && !log_has_room(journal, entry))
+                return -ENOSPC;
             if (journal->hopeless || log_has_room(journal, entry))
                 continue;
             if (journal->options.stepped)

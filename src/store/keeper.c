@@ -21,6 +21,7 @@
 
 #define ROUND_APART_NS INT64_C(10000000)   /* rounds asked for in a hurry do work worth a sync */
 #define ROUND_IDLE_NS  INT64_C(1000000000) /* then the work that nobody asked for is done */
+#define ROUND_FULL_NS  INT64_C(100000000)  /* how often a full disk is asked whether it still is */
 #define FILES_WAITING  512                 /* files kept open only to be synced later */
 
 struct written_file {
@@ -41,6 +42,7 @@ struct keeper {
     bool asked;
     bool urgent; /* somebody waits for room */
     bool stopping;
+    bool disk_full; /* the last round found no room; the keeper's thread */
 
     struct store_shard shard; /* the alarm table's; the keeper's thread */
 };
@@ -167,6 +169,7 @@ int keeper_round(struct keeper *keeper, bool all)
     waiting = keeper->written_count;
     pthread_mutex_unlock(&keeper->mutex);
 
+    keeper->disk_full = false;
     journal_release(store->journal, false);
     make_room(keeper);
     r = alarm_table_round(store->alarms, all || full);
@@ -184,21 +187,39 @@ int keeper_round(struct keeper *keeper, bool all)
         if (segment_log_let_go(store->log)) /* commits go before a copy */
             journal_release(store->journal, false);
         segment_log_count(store->log, &counts);
-        journal_release(store->journal, counts.free == 0);
+        keeper->disk_full = counts.free == 0;
+        journal_release(store->journal, keeper->disk_full);
     }
     return 0;
 }
 
 /* ---- the thread ---- */
 
-static void wait_ns(struct keeper *keeper, int64_t ns)
+static struct timespec in_ns(int64_t ns)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)((until.tv_nsec + ns) / 1000000000);
     until.tv_nsec = (long)((until.tv_nsec + ns) % 1000000000);
+    return until;
+}
+
+static void wait_ns(struct keeper *keeper, int64_t ns)
+{
+    struct timespec until = in_ns(ns);
+
     pthread_cond_timedwait(&keeper->work, &keeper->mutex, &until);
+}
+
+/* Every refused commit asks for a round, and each of them tries to write a whole segment. */
+static void wait_for_disk(struct keeper *keeper)
+{
+    struct timespec until = in_ns(ROUND_FULL_NS);
+
+    while (!keeper->stopping)
+        if (pthread_cond_timedwait(&keeper->work, &keeper->mutex, &until) == ETIMEDOUT)
+            break;
 }
 
 static void *keeper_run(void *data)
@@ -216,7 +237,9 @@ static void *keeper_run(void *data)
         pthread_mutex_unlock(&keeper->mutex);
         keeper_round(keeper, false);
         pthread_mutex_lock(&keeper->mutex);
-        if (!keeper->stopping && !keeper->urgent)
+        if (keeper->disk_full)
+            wait_for_disk(keeper);
+        else if (!keeper->stopping && !keeper->urgent)
             wait_ns(keeper, ROUND_APART_NS);
     }
     pthread_mutex_unlock(&keeper->mutex);
