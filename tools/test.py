@@ -333,13 +333,15 @@ def sanitized(folder, kinds, files, flags="", more=None):
 
 E2E = ("tests/e2e/*.test.mjs",)
 SYSTEMS = ("tests/e2e/systems/*.test.mjs",)
+# The same suites against the same systems written in C.
+SYSTEMS_C = {"DORMOUSE_SYSTEM": "c"}
 EVICT = "--evict=always --shards 1"
 CRASH = ("tests/crash/**/*.test.mjs",)
 CRASH_PROGRAMS = ("tests/crash/*.tap.py",)
 
 
-def flagged(files, flags):
-    return node_tests(*files, environment={"DORMOUSE_FLAGS": flags})
+def flagged(files, flags, more=None):
+    return node_tests(*files, environment={"DORMOUSE_FLAGS": flags, **(more or {})})
 
 
 run_asan = sanitized("build-asan", ["unit", "fuzz"], E2E)
@@ -353,6 +355,7 @@ def suites():
         Suite("unit", 300, meson_suites("build", ["unit"])),
         Suite("corpus", 120, meson_suites("build", ["fuzz"])),
         Suite("sim", 1200, meson_suites("build", ["sim"])),
+        Suite("mutants", 600, meson_suites("build", ["mutants"])),
         Suite("js", 300, meson_suites("build", ["js"])),
         Suite("e2e", 900, node_tests(*E2E)),
         Suite("systems", 600, node_tests(*SYSTEMS)),
@@ -360,6 +363,8 @@ def suites():
         Suite("e2e-1", 600, flagged(E2E, "--shards 1")),
         Suite("e2e-4", 600, flagged(E2E, "--shards 4")),
         Suite("systems-evict", 600, flagged(SYSTEMS, EVICT)),
+        Suite("systems-c", 600, flagged(SYSTEMS, "", SYSTEMS_C)),
+        Suite("systems-c-evict", 600, flagged(SYSTEMS, EVICT, SYSTEMS_C)),
         Suite("crash", 600, run_crash),
         Suite("fuzz", 900, run_fuzzers),
         Suite("asan", 2400, run_asan),
@@ -415,9 +420,9 @@ def main():
             report_failure(suite, result)
         rows.append((suite.name, result.passed, result.failed, seconds))
         total.add(result)
-    print("\n%-13s %8s %8s %9s" % ("suite", "passed", "failed", "seconds"))
+    print("\n%-15s %8s %8s %9s" % ("suite", "passed", "failed", "seconds"))
     for row in rows:
-        print("%-13s %8d %8d %9.1f" % row)
+        print("%-15s %8d %8d %9.1f" % row)
     print("\n%d passed, %d failed" % (total.passed, total.failed), flush=True)
     return 1 if total.failed else 0
 
