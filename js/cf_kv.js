@@ -2,7 +2,7 @@
  * Workers KV: env.KV (platform.md §6.4 row 5)
  *
  * Checks arguments, turns values into bytes and back, and asks the object that keeps them
- * (cf_kv_store.js). Messages are those of the platform's HTTP answers.
+ * (native/kv_store.h). Messages are those of the platform's HTTP answers.
  */
 
 import { natives, requireContext } from "./natives.js";
@@ -10,8 +10,8 @@ import { isReadableStream, NOT_BYTES_READ, streamFromBytes, streamLength } from 
 import { deserialize, serialize } from "./serialize.js";
 import { finishClass, INTERNAL, isAnyArrayBuffer } from "./webidl.js";
 import { receiveError } from "./cf_errors.js";
-import { KV_OBJECT } from "./cf_kv_store.js";
 
+const KV_OBJECT = "kv";
 const KEY_BYTES_MAX = 512;
 const VALUE_BYTES_MAX = 25 * 1024 * 1024;
 const METADATA_BYTES_MAX = 1024;
@@ -281,5 +281,3 @@ finishClass(KvNamespace);
 export function makeKv(index) {
   return new KvNamespace(INTERNAL, index);
 }
-
-export { KV_CLASS, KvStore } from "./cf_kv_store.js";

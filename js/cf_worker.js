@@ -25,7 +25,7 @@ const NO_FETCH = "Handler does not export a fetch() function.";
 
 let handlers; // what the default export handles
 let assets; // the project's static files, undefined if it has none
-const actors = new Map(); // class name → {constructor, kind}: the exported classes, and that of KV
+const actors = new Map(); // class name → {constructor, kind}: the exported classes
 
 function makeBinding(binding) {
   switch (binding.type) {
@@ -34,7 +34,6 @@ function makeBinding(binding) {
     case "assets":
       return assetFiles().makeAssetsBinding(() => assets);
     case "kv_namespace":
-      actors.set(kv().KV_CLASS, { constructor: kv().KvStore, kind: "actor" });
       return kv().makeKv(binding.namespace);
     case "plain_text":
     case "secret_text":

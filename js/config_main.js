@@ -140,7 +140,7 @@ function addObjects(check, bindings, pathOf, config, worker) {
   return namespaces;
 }
 
-/** Adds KV namespaces, each an object of a class that the runtime brings (cf_kv_store.js). */
+/** Adds KV namespaces, each an object of a class that the runtime brings (native/kv_store.h). */
 function addKv(check, bindings, namespaces, pathOf, config) {
   config.kv_namespaces?.forEach((item, i) => {
     const at = [...pathOf("kv_namespaces"), i];
@@ -155,7 +155,7 @@ function addKv(check, bindings, namespaces, pathOf, config) {
     if (item.remote === true) check.warn([...at, "remote"], `"remote" is ignored: the KV namespace is kept here.`);
     const uniqueKey = `kv:${id}`; // no Worker's name has a colon
     let index = namespaces.findIndex((namespace) => namespace.uniqueKey === uniqueKey);
-    if (index === -1) index = namespaces.push({ className: "%kv", uniqueKey, sqlite: true, bound: true }) - 1;
+    if (index === -1) index = namespaces.push({ className: "%kv", uniqueKey, sqlite: true, bound: true, native: true }) - 1;
     bindings.set(name, { name, type: "kv_namespace", namespace: index });
   });
 }

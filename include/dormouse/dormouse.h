@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 /* Grows with every function that is added at the end of struct dm_api; nothing is ever removed. */
-#define DM_VERSION 2
+#define DM_VERSION 3
 
 #if defined(__GNUC__)
 #    define DM_EXPORT       __attribute__((visibility("default")))
@@ -55,6 +55,7 @@ struct dm_body;    /* a body that can be read: of a request, or of an answer */
 struct dm_event;   /* a fetch, call or alarm that is to be answered once */
 struct dm_front;   /* see below */
 struct dm_hold;    /* keeps an object in memory */
+struct dm_kv;      /* a Workers KV namespace */
 struct dm_library; /* while it registers its classes */
 struct dm_ns;      /* a namespace: the objects of one class */
 struct dm_object;  /* an object while it is in memory; or a front */
@@ -129,7 +130,8 @@ struct dm_id {
     uint8_t bytes[32];
 };
 
-#define DM_ID_TEXT 65 /* 64 hex digits and a NUL */
+#define DM_ID_TEXT   65 /* 64 hex digits and a NUL */
+#define DM_UUID_TEXT 37 /* 32 hex digits, four hyphens and a NUL */
 
 /* ---- SQL ---- */
 
@@ -278,6 +280,20 @@ struct dm_range {
     struct dm_bytes prefix;
     bool reverse;
     uint64_t limit; /* 0: none */
+};
+
+/* How a key of a Workers KV namespace is written. */
+struct dm_kv_options {
+    int64_t expiration;              /* seconds since 1970, at least 60 from now; 0: none */
+    int64_t ttl;                     /* seconds from now, at least 60; 0: none */
+    const struct dm_value *metadata; /* at most 1,024 bytes of JSON; NULL: none */
+};
+
+/* Which keys of one are listed. */
+struct dm_kv_page {
+    struct dm_bytes prefix;
+    struct dm_bytes cursor; /* what the page before had; data NULL: the first page */
+    unsigned limit;         /* at most 1,000; 0: as many */
 };
 
 enum dm_log_level {
@@ -464,6 +480,30 @@ struct dm_api {
     struct dm_bytes (*query)(struct dm_object *object, const char *url, const char *name);
     /* A variable or secret of the configuration, or DM_NONE. It lives as long as the instance. */
     int (*var)(struct dm_object *object, const char *name, const struct dm_value **value);
+
+    /* ---- since version 3 ---- */
+
+    /* Workers KV, by the name of the binding; handles live as long as the process. What is written
+     * here is read there, by JavaScript too, once the callback has come. Values are bytes. Keys have
+     * 1 to 512 bytes, values at most 25 MiB. `reply` of kv_write() and kv_remove() may be NULL. */
+    int (*kv_namespace)(struct dm_object *object, const char *binding, struct dm_kv **kv);
+    /* {value: bytes, metadata}, metadata null if there is none; or null: no such key. */
+    int (*kv_read)(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key,
+                   dm_reply_fn *reply, void *data);
+    /* options may be NULL. */
+    int (*kv_write)(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key,
+                    struct dm_bytes value, const struct dm_kv_options *options, dm_reply_fn *reply,
+                    void *data);
+    int (*kv_remove)(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key,
+                     dm_reply_fn *reply, void *data);
+    /* {keys: [{name, expiration, metadata}], cursor}, in the order of the names' bytes; what a key
+     * has not is left out, and so is the cursor of the last page. page may be NULL. */
+    int (*kv_keys)(struct dm_object *object, struct dm_kv *kv, const struct dm_kv_page *page,
+                   dm_reply_fn *reply, void *data);
+
+    /* Random bytes that nobody can guess; and a UUID of them (RFC 9562, version 4). */
+    void (*random)(void *bytes, size_t size);
+    void (*uuid)(char text[DM_UUID_TEXT]);
 };
 
 /* Exported by the library. `version` is api->version: refuse (negative) if it is below the

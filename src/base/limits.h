@@ -102,6 +102,10 @@
 /* Storage */
 #define LIMIT_KV_KEY_BYTES            2048               /* CF, key-value classes */
 #define LIMIT_KV_VALUE_BYTES          131072             /* CF, key-value classes */
+#define LIMIT_KV_LIST                 1000               /* CF, Workers KV: keys of one list */
+#define LIMIT_KV_NAME_BYTES           512                /* CF, Workers KV: of a key */
+#define LIMIT_KV_METADATA_BYTES       1024               /* CF, Workers KV: of JSON */
+#define LIMIT_KV_CONTENT_BYTES        (25 * 1024 * 1024) /* CF, Workers KV: of a value */
 #define LIMIT_KV_PAIRS                128                /* CF: in one call */
 #define LIMIT_STORAGE_BYTES           (INT64_C(10) * 1024 * 1024 * 1024) /* CF: one object */
 #define LIMIT_DATABASES_OPEN          1024               /* ours: handles of one shard */

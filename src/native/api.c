@@ -86,4 +86,11 @@ const struct dm_api native_api = {
     .respond_json = native_respond_json,
     .query = native_query,
     .var = native_var,
+    .kv_namespace = native_kv_namespace,
+    .kv_read = native_kv_read,
+    .kv_write = native_kv_write,
+    .kv_remove = native_kv_remove,
+    .kv_keys = native_kv_keys,
+    .random = native_random,
+    .uuid = native_uuid,
 };

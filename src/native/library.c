@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "native/host.h"
 #include "native/json.h"
+#include "native/kv_store.h"
 
 struct registered {
     const struct dm_class *class;
@@ -26,12 +27,21 @@ struct dm_library {
     struct err_text *why;
 };
 
+static void class_add(struct native *native, const struct dm_class *class)
+{
+    struct registered *registered = mem_new(struct registered);
+
+    registered->class = class;
+    list_push_back(&native->classes, &registered->link);
+}
+
 struct native *native_create(void)
 {
     static const struct dm_value nothing = {.type = DM_OBJECT};
     struct native *native = mem_new(struct native);
 
     list_init(&native->classes);
+    class_add(native, &kv_store_class);
     native->settings = &nothing;
     return native;
 }
@@ -90,8 +100,6 @@ bool native_has_front(const struct native *native)
 
 int native_register_class(struct dm_library *library, const struct dm_class *class)
 {
-    struct registered *registered;
-
     if (class->size != sizeof *class || class->name == NULL) {
         err_text_set(library->why, "a class was described with another version of dormouse.h");
         return DM_ERROR;
@@ -100,9 +108,7 @@ int native_register_class(struct dm_library *library, const struct dm_class *cla
         err_text_set(library->why, "the class %s is registered twice", class->name);
         return DM_ERROR;
     }
-    registered = mem_new(struct registered);
-    registered->class = class;
-    list_push_back(&library->native->classes, &registered->link);
+    class_add(library->native, class);
     return 0;
 }
 

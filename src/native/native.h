@@ -30,7 +30,7 @@ enum native_load_result {
     NATIVE_LOAD_REFUSED = 1, /* no such file, not a class library, or it said no: `why` */
 };
 
-/* Never NULL; without a library yet. */
+/* Never NULL; without a library yet, but with the classes that the runtime itself brings. */
 struct native *native_create(void);
 /* After every native_shard of it. Libraries stay loaded: other versions may use them. */
 void native_destroy(struct native *native); /* NULL is allowed */

@@ -1,5 +1,7 @@
 /* Namespaces, and calls of other objects and other servers. */
 
+#include "native/stub.h"
+
 #include <string.h>
 
 #include "actor/failure.h"
@@ -40,7 +42,7 @@ int native_ns(struct dm_object *host, const char *name, struct dm_ns **ns)
     const struct native_options *options = &host->home->options;
 
     for (size_t i = 0; i < options->namespace_count; i++) {
-        if (strcmp(namespace_class_name(options->namespaces[i]), name) == 0) {
+        if (name[0] != '%' && strcmp(namespace_class_name(options->namespaces[i]), name) == 0) {
             *ns = (struct dm_ns *)options->namespaces[i];
             return 0;
         }
@@ -99,6 +101,7 @@ struct outgoing {
     struct dm_event *forwarded; /* its answer is this event's; else reply() */
     const struct dm_peer *peer; /* a WebSocket: instead of reply() */
     struct socket *socket;      /* owned reference: of a server; until it is told */
+    stub_shape_fn *shape;       /* of an answer; NULL: as it is */
     dm_reply_fn *reply;
     void *data;
     unsigned refs; /* the later's, and that of what is under way */
@@ -225,13 +228,13 @@ static void tell(struct outgoing *out, struct dm_object *host)
         show_response(host, result->response, &response);
         reply.response = &response;
     } else if (value_read(blob_bytes(result->value), &host->scratch, &value, &host->why) == 0) {
-        reply.value = value;
-    } else {
-        reply.error = host->why.text;
+        reply.value = out->shape != NULL ? out->shape(host, value) : value;
     }
+    if (reply.error == NULL && reply.response == NULL && reply.value == NULL)
+        reply.error = host->why.text;
     if (out->peer != NULL)
         peer_open(host, out->peer, out->data, socket_take(out), &reply);
-    else
+    else if (out->reply != NULL)
         out->reply(host->self, host, out->data, &reply);
     body_unref(response.body);
 }
@@ -322,9 +325,8 @@ int native_stub_fetch(struct dm_object *host, struct dm_ns *ns, const struct dm_
     return send_event(outgoing_create(host, reply, data), host, ns, id, name, event);
 }
 
-int native_stub_call(struct dm_object *host, struct dm_ns *ns, const struct dm_id *id,
-                     const char *name, const char *method, const struct dm_value *arguments,
-                     size_t count, dm_reply_fn *reply, void *data)
+static int call_make(struct dm_object *host, const char *method, const struct dm_value *arguments,
+                     size_t count, struct event **out)
 {
     struct buf bytes = {0};
     struct event *event;
@@ -339,7 +341,35 @@ int native_stub_call(struct dm_object *host, struct dm_ns *ns, const struct dm_i
     event = event_create(EVENT_CALL);
     event->call.method = mem_strdup(method);
     event->call.arguments = blob_take_buf(&bytes);
-    return send_event(outgoing_create(host, reply, data), host, ns, id, name, event);
+    *out = event;
+    return 0;
+}
+
+int native_stub_call(struct dm_object *host, struct dm_ns *ns, const struct dm_id *id,
+                     const char *name, const char *method, const struct dm_value *arguments,
+                     size_t count, dm_reply_fn *reply, void *data)
+{
+    struct event *event;
+    int r = call_make(host, method, arguments, count, &event);
+
+    return r < 0 ? r : send_event(outgoing_create(host, reply, data), host, ns, id, name, event);
+}
+
+int stub_ask(struct dm_object *host, struct dm_ns *ns, const char *name, const char *method,
+             const struct dm_value *arguments, size_t count, stub_shape_fn *shape,
+             dm_reply_fn *reply, void *data)
+{
+    struct outgoing *out;
+    struct event *event;
+    struct dm_id id;
+    int r = call_make(host, method, arguments, count, &event);
+
+    if (r < 0)
+        return r;
+    native_id_from_name(ns, name, &id);
+    out = outgoing_create(host, reply, data);
+    out->shape = shape;
+    return send_event(out, host, ns, &id, name, event);
 }
 
 /* As a client asks for a WebSocket; whoever looks at headers finds it there, too. */

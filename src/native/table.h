@@ -93,4 +93,11 @@ int native_json_write(struct dm_object *object, const struct dm_value *value, st
 int native_respond_json(struct dm_event *event, const struct dm_response *head, const struct dm_value *value);
 struct dm_bytes native_query(struct dm_object *object, const char *url, const char *name);
 int native_var(struct dm_object *object, const char *name, const struct dm_value **value);
+int native_kv_namespace(struct dm_object *object, const char *binding, struct dm_kv **kv);
+int native_kv_read(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key, dm_reply_fn *reply, void *data);
+int native_kv_write(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key, struct dm_bytes value, const struct dm_kv_options *options, dm_reply_fn *reply, void *data);
+int native_kv_remove(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key, dm_reply_fn *reply, void *data);
+int native_kv_keys(struct dm_object *object, struct dm_kv *kv, const struct dm_kv_page *page, dm_reply_fn *reply, void *data);
+void native_random(void *bytes, size_t size);
+void native_uuid(char text[DM_UUID_TEXT]);
 /* clang-format on */

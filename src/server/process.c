@@ -307,7 +307,7 @@ static bool load_libraries(const struct process *process, struct version *versio
     const struct project *project = version->project;
     struct err_text why = {0};
 
-    if (project->libraries.count > 0 || host != NULL)
+    if (host != NULL || project_has_native(project))
         version->native = native_create();
     if (version->native != NULL &&
         native_configure(version->native, project->settings, &why) != 0) {

@@ -380,6 +380,14 @@ struct project *project_bare(const char *name)
     return project;
 }
 
+bool project_has_native(const struct project *project)
+{
+    for (size_t i = 0; i < project->class_count; i++)
+        if (project->classes[i].native)
+            return true;
+    return project->libraries.count > 0;
+}
+
 void project_add_native(struct project *project, const char *class_name)
 {
     struct project_class *class;

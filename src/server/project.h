@@ -26,7 +26,7 @@ struct project_class {
     char *unique_key;
     bool sqlite; /* has `sql` and `kv` */
     bool bound;  /* a binding names it: the Worker must export it */
-    bool native; /* of a class library */
+    bool native; /* in C: of a class library, or of the runtime */
 };
 
 struct project {
@@ -68,6 +68,9 @@ int project_load(struct project **out, const struct project_options *options,
 
 /* One without a folder: no Worker, nothing to build, no classes yet. */
 struct project *project_bare(const char *name);
+
+/* Whether anything of it is in C: its own classes, or one that the runtime brings. */
+bool project_has_native(const struct project *project);
 
 /* The class is one in C that the program brings: it gets a namespace if it has none. */
 void project_add_native(struct project *project, const char *class_name);
