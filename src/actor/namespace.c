@@ -59,19 +59,25 @@ static void hmac(const struct namespace *ns, struct bytes data, uint8_t out[SHA2
     SHA256_Final(out, &sha);
 }
 
+static void set_key(struct namespace *ns, const char *unique_key)
+{
+    uint8_t key[SHA256_DIGEST_LENGTH];
+
+    SHA256((const unsigned char *)unique_key, strlen(unique_key), key);
+    start_block(&ns->inner, key, 0x36);
+    start_block(&ns->outer, key, 0x5c);
+}
+
 int namespace_create(struct namespace **out, struct store *store, const char *unique_key,
                      const char *class_name, unsigned index)
 {
     struct namespace *ns = mem_new(struct namespace);
-    uint8_t key[SHA256_DIGEST_LENGTH];
     int r;
 
     ns->unique_key = mem_strdup(unique_key);
     ns->class_name = mem_strdup(class_name);
     ns->index = index;
-    SHA256((const unsigned char *)unique_key, strlen(unique_key), key);
-    start_block(&ns->inner, key, 0x36);
-    start_block(&ns->outer, key, 0x5c);
+    set_key(ns, unique_key);
 
     r = store_namespace(store, unique_key, &ns->number);
     if (r < 0) {
@@ -138,6 +144,24 @@ void object_id_from_name(const struct namespace *ns, struct bytes name, struct o
     hmac(ns, name, digest);
     memcpy(id->bytes, digest, HALF);
     add_check(ns, id);
+}
+
+void object_id_of_key(const char *unique_key, struct bytes name, struct object_id *id)
+{
+    struct namespace ns = {0};
+
+    set_key(&ns, unique_key);
+    object_id_from_name(&ns, name, id);
+}
+
+bool object_id_belongs(const char *unique_key, const struct object_id *id)
+{
+    struct namespace ns = {0};
+    struct object_id valid = *id;
+
+    set_key(&ns, unique_key);
+    add_check(&ns, &valid);
+    return object_id_equal(&valid, id);
 }
 
 void object_id_unique(const struct namespace *ns, struct os *os, struct object_id *id)

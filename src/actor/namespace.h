@@ -38,6 +38,10 @@ bool namespace_sql(const struct namespace *ns);
 void namespace_set_sql(struct namespace *ns, bool sql);
 
 void object_id_from_name(const struct namespace *ns, struct bytes name, struct object_id *id);
+
+/* For tools that have no store: the id of a name, and whether an id is one of the namespace's. */
+void object_id_of_key(const char *unique_key, struct bytes name, struct object_id *id);
+bool object_id_belongs(const char *unique_key, const struct object_id *id);
 void object_id_unique(const struct namespace *ns, struct os *os, struct object_id *id);
 
 enum object_id_result {

@@ -16,5 +16,6 @@ struct command {
 
 extern const struct command command_backup;
 extern const struct command command_dev;
+extern const struct command command_inspect;
 extern const struct command command_serve;
 extern const struct command command_version;

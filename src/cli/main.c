@@ -9,7 +9,7 @@
 #include "cli/option.h"
 
 static const struct command *const commands[] = {&command_dev, &command_serve, &command_backup,
-                                                 &command_version};
+                                                 &command_inspect, &command_version};
 
 enum {
     COMMANDS = sizeof commands / sizeof *commands,
@@ -19,7 +19,7 @@ static void print_help(FILE *out)
 {
     fputs("Dormouse runs Durable Objects on your own machine.\n\nCommands:\n", out);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  dormouse %-8s %-16s %s\n", commands[i]->name, commands[i]->arguments,
+        fprintf(out, "  dormouse %-8s %-26s %s\n", commands[i]->name, commands[i]->arguments,
                 commands[i]->help);
     fputs("\ndormouse <command> --help tells more.\n", out);
 }
