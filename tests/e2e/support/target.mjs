@@ -7,6 +7,8 @@
  *     dormouse   the default: DORMOUSE_BIN or build/dormouse, with DORMOUSE_FLAGS added (for example "--evict=always --shards 4")
  *     workerd    Cloudflare's open-source runtime from npm, the reference: what a test expects was first seen there
  *
+ * { target: "workerd" } among the options is for a test that runs both.
+ *
  * DORMOUSE_SLOWNESS=4 waits four times as long before it gives up, for builds with a sanitizer.
  *
  * A test that only one of the two can pass says so with { skip: onlyDormouse("why") }.
@@ -66,9 +68,9 @@ export function copyProject(project) {
 export const IDLE_MS = TARGET === "workerd" ? 12_000 : EVICTS_ALWAYS ? 300 : 4000;
 export const IDLE_ARGS = ["--hibernate-after", "2500"];
 
-function commandLine(home, { command = "serve", args = [], workerdArgs = [], port = 0 }) {
+function commandLine(home, { target = TARGET, command = "serve", args = [], workerdArgs = [], port = 0 }) {
     const project = path.join(home, "project");
-    if (TARGET === "workerd")
+    if (target === "workerd")
         return {
             file: process.env.WORKERD_BIN ?? path.join(BIN, "workerd"),
             args: ["serve", "wrangler.jsonc", "--control-fd=3", "--socket-addr", `http=127.0.0.1:${port}`, ...workerdArgs],
@@ -110,6 +112,7 @@ export class Target {
     constructor(home, options) {
         const { file, args, cwd } = commandLine(home, options);
         const [program, ...rest] = [...(options.wrap ?? []), file, ...args];
+        this.kind = options.target ?? TARGET;
         this.home = home;
         this.project = path.join(home, "project");
         this.options = options;
@@ -133,7 +136,7 @@ export class Target {
 
     async ready() {
         const port = () =>
-            TARGET === "workerd"
+            this.kind === "workerd"
                 ? /"event":"listen".*"port":(\d+)/.exec(this.control)?.[1]
                 : /^listening on http:\/\/[^\s]*:(\d+)$/m.exec(this.stdout)?.[1];
         let exit = null;
@@ -190,7 +193,7 @@ export class Target {
         this.stopping = true;
         this.process.kill("SIGTERM");
         /* workerd waits for clients, however long they stay. */
-        if (TARGET === "workerd") setTimeout(() => this.process.kill("SIGKILL"), 500).unref();
+        if (this.kind === "workerd") setTimeout(() => this.process.kill("SIGKILL"), 500).unref();
         let timer;
         const tooLong = new Promise((resolve) => (timer = setTimeout(resolve, STOP_MS_MAX, null)));
         const result = await Promise.race([this.exited, tooLong]);
@@ -199,7 +202,7 @@ export class Target {
             this.process.kill("SIGKILL");
             throw new Error(`the server did not stop within ${STOP_MS_MAX} ms\n${this.stderr}`);
         }
-        if (TARGET === "dormouse") assert.deepEqual(result, { code: 0, signal: null }, this.stderr);
+        if (this.kind === "dormouse") assert.deepEqual(result, { code: 0, signal: null }, this.stderr);
         return result;
     }
 
