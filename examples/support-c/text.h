@@ -1,0 +1,16 @@
+#pragma once
+
+/*
+ * Text as JavaScript sees it, so that a limit or a trim means the same in both languages.
+ */
+
+#include <dormouse/dormouse.h>
+
+/* Its length in UTF-16 units: what `length` says. */
+size_t text_units(struct dm_bytes text);
+
+/* What trim() leaves of it; borrowed from `text`. */
+struct dm_bytes text_trim(struct dm_bytes text);
+
+/* The first `units` UTF-16 units; one less where they would end in the middle of a character. */
+struct dm_bytes text_cut(struct dm_bytes text, size_t units);
