@@ -39,6 +39,7 @@ struct keeper {
     pthread_cond_t work;
     struct list written; /* written_file.link, oldest first */
     unsigned written_count;
+    bool recovered; /* some of them by the recovery: synced as soon as there is time */
     bool asked;
     bool urgent; /* somebody waits for room */
     bool stopping;
@@ -72,7 +73,9 @@ void keeper_ask(struct keeper *keeper, bool urgent)
     pthread_mutex_unlock(&keeper->mutex);
 }
 
-void keeper_sync_later(struct keeper *keeper, struct object_file *file, struct journal_pin *pin)
+/* True when there are many. */
+static bool add_written(struct keeper *keeper, struct object_file *file, struct journal_pin *pin,
+                        bool recovered)
 {
     struct written_file *written = mem_new(struct written_file);
     bool many;
@@ -82,34 +85,65 @@ void keeper_sync_later(struct keeper *keeper, struct object_file *file, struct j
     pthread_mutex_lock(&keeper->mutex);
     list_push_back(&keeper->written, &written->link);
     many = ++keeper->written_count >= FILES_WAITING;
+    keeper->recovered |= recovered;
     pthread_mutex_unlock(&keeper->mutex);
-    if (many)
+    return many;
+}
+
+void keeper_sync_later(struct keeper *keeper, struct object_file *file, struct journal_pin *pin)
+{
+    if (add_written(keeper, file, pin, false))
         keeper_ask(keeper, false);
 }
 
+void keeper_sync_recovered(struct keeper *keeper, struct object_file *file, struct journal_pin *pin)
+{
+    add_written(keeper, file, pin, true);
+}
+
 /* ---- a round ---- */
+
+/* What is waiting, as a list of its own; the files, in the same order, as an array to be freed. */
+static struct object_file **take_written(struct keeper *keeper, struct list *batch, size_t *count)
+{
+    struct object_file **files;
+    struct list *it;
+
+    pthread_mutex_lock(&keeper->mutex);
+    list_splice_back(batch, &keeper->written);
+    *count = keeper->written_count;
+    keeper->written_count = 0;
+    keeper->recovered = false;
+    pthread_mutex_unlock(&keeper->mutex);
+    files = mem_new_array(struct object_file *, *count + 1);
+    *count = 0;
+    list_for_each (it, batch)
+        files[(*count)++] = container_of(it, struct written_file, link)->file;
+    return files;
+}
 
 /* Rule 2: first the files, then the pins. */
 static int sync_written(struct keeper *keeper)
 {
     struct journal *journal = keeper->store->journal;
+    struct object_file **files;
     struct list batch;
     struct list *link;
+    size_t count;
     int r = 0;
 
     list_init(&batch);
-    pthread_mutex_lock(&keeper->mutex);
-    list_splice_back(&batch, &keeper->written);
-    keeper->written_count = 0;
-    pthread_mutex_unlock(&keeper->mutex);
+    files = take_written(keeper, &batch, &count);
+    if (keeper->store->options.sync && !MUTANT(21))
+        r = object_file_sync_all(files, count);
+    mem_free(files);
+    if (r < 0)
+        journal_fail(journal, r); /* and nothing is released any more */
     while ((link = list_pop_front(&batch)) != NULL) {
         struct written_file *written = container_of(link, struct written_file, link);
 
-        if (r == 0 && keeper->store->options.sync && !MUTANT(21))
-            r = object_file_sync(written->file);
-        if (r < 0)
-            journal_fail(journal, r); /* and nothing is released any more */
-        journal_unpin(journal, written->pin);
+        if (written->pin != NULL)
+            journal_unpin(journal, written->pin);
         mem_free(written->pin);
         object_file_unref(written->file);
         mem_free(written);
@@ -159,14 +193,14 @@ int keeper_round(struct keeper *keeper, bool all)
     struct store *store = keeper->store;
     struct segment_log_counts counts;
     bool full = pressed(keeper, &counts);
-    unsigned waiting;
+    bool waiting;
     int r;
 
     r = journal_fault(store->journal);
     if (r < 0)
         return r;
     pthread_mutex_lock(&keeper->mutex);
-    waiting = keeper->written_count;
+    waiting = keeper->written_count >= FILES_WAITING || keeper->recovered;
     pthread_mutex_unlock(&keeper->mutex);
 
     keeper->disk_full = false;
@@ -174,7 +208,7 @@ int keeper_round(struct keeper *keeper, bool all)
     make_room(keeper);
     r = alarm_table_round(store->alarms, all || full);
     checkpoint_shard(keeper_shard(keeper));
-    if (r == 0 && (all || full || waiting >= FILES_WAITING))
+    if (r == 0 && (all || full || waiting))
         r = sync_written(keeper);
     if (r < 0) {
         journal_fail(store->journal, r);

@@ -31,6 +31,11 @@ void keeper_destroy(struct keeper *keeper);
  * goes. Any thread. */
 void keeper_sync_later(struct keeper *keeper, struct object_file *file, struct journal_pin *pin);
 
+/* The same for a file that the recovery wrote, before the thread starts: the next round syncs it.
+ * One pin, with the last of them, is enough for all; NULL with the others. */
+void keeper_sync_recovered(struct keeper *keeper, struct object_file *file,
+                           struct journal_pin *pin);
+
 /* Have a round soon; urgent: somebody waits for room in the journal. Any thread. */
 void keeper_ask(struct keeper *keeper, bool urgent);
 

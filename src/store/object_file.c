@@ -161,18 +161,46 @@ int object_file_truncate(struct object_file *file, uint64_t size_bytes)
     return 0;
 }
 
+/* What is in the file; its name may have to follow. */
+static int sync_content(struct object_file *file)
+{
+    int r = file->file != NULL ? os_fdatasync(file->file) : 0;
+
+    return r < 0 ? err_pass(r) : 0;
+}
+
+static int sync_name(struct object_file *file)
+{
+    char *dir = mem_strndup(file->path, file->dir_len);
+    int r = os_sync_dir(file->os, dir);
+
+    mem_free(dir);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+static bool same_folder(const struct object_file *one, const struct object_file *other)
+{
+    return one->dir_len == other->dir_len && memcmp(one->path, other->path, one->dir_len) == 0;
+}
+
 int object_file_sync(struct object_file *file)
 {
-    int r;
+    return object_file_sync_all(&file, 1);
+}
 
-    if (file->file == NULL)
-        return 0;
-    r = os_fdatasync(file->file);
-    if (r == 0 && atomic_exchange(&file->fresh, false)) {
-        char *dir = mem_strndup(file->path, file->dir_len);
+int object_file_sync_all(struct object_file **files, size_t count)
+{
+    struct object_file *synced = NULL; /* its folder was, after every name here was made */
+    int r = 0;
 
-        r = os_sync_dir(file->os, dir);
-        mem_free(dir);
+    for (size_t i = 0; i < count && r == 0; i++)
+        r = sync_content(files[i]);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        if (files[i]->file == NULL || !atomic_exchange(&files[i]->fresh, false))
+            continue;
+        if (synced == NULL || !same_folder(files[i], synced))
+            r = sync_name(files[i]);
+        synced = files[i];
     }
     return r < 0 ? err_pass(r) : 0;
 }

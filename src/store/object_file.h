@@ -41,5 +41,8 @@ int object_file_truncate(struct object_file *file, uint64_t size_bytes);
 /* Makes durable what was written before, the file's name too. Any thread. */
 int object_file_sync(struct object_file *file);
 
+/* The same for many, each folder only once. `count` may be 0. */
+int object_file_sync_all(struct object_file **files, size_t count);
+
 /* The template: an empty database in WAL mode. Never NULL, PAGE_BYTES long. */
 const uint8_t *object_file_template(void);

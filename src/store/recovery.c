@@ -31,6 +31,10 @@
  *     from k-1 to m, so it is right in the file already and replay leaves it alone.
  *   - A byte that some of them change gets, by replay in order, the value of the last that does.
  *
+ * The files that replay has written are synced later, by the keeper, and only then the records are
+ * released: the row just goes on with those of the new life, which were made from what replay had
+ * given.
+ *
  * Nothing is assumed about which sectors of the torn write arrived, and the argument holds again
  * for a recovery that was itself interrupted. It needs the row of records to be unbroken up to m:
  * that is why segments are released strictly in order and why a hole is refused (segment_log.c).
@@ -40,6 +44,7 @@
  */
 
 #define CACHED_PAGES_MAX 16384 /* 64 MB */
+#define UNSYNCED_MAX     4096 /* files kept open for the keeper to sync; the first to wait go first */
 #define OBJECT_KEY_BYTES (STORE_ID_SIZE + 4)
 
 struct cached_page {
@@ -66,6 +71,7 @@ struct recovery {
     struct store *store;
     struct list *notes;
     struct err_text *why;
+    struct recovered *unsynced;
     struct map objects; /* key -> object, owned */
     size_t cached_pages;
 };
@@ -118,7 +124,36 @@ static int open_object(struct recovery *recovery, struct object *object)
     return object_file_open(&object->file, store->os, object->dir, object->path);
 }
 
-/* What is in memory goes into the file, and to the disk. */
+void recovered_fini(struct recovered *recovered)
+{
+    for (size_t i = 0; i < recovered->count; i++)
+        object_file_unref(recovered->files[i]);
+    mem_free(recovered->files);
+    *recovered = (struct recovered){0};
+}
+
+/* Syncing thousands of files is what recovery would take longest for. The journal has it all and
+ * keeps it: nobody needs to wait for this, but for files that are too many to be left open. */
+static int sync_later(struct recovery *recovery, struct object_file *file)
+{
+    struct recovered *unsynced = recovery->unsynced;
+    int r = 0;
+
+    if (!recovery->store->options.sync)
+        return 0;
+    if (unsynced->count == UNSYNCED_MAX) {
+        r = object_file_sync_all(unsynced->files, unsynced->count);
+        recovered_fini(unsynced);
+    }
+    if (r < 0)
+        return err_pass(r);
+    if (unsynced->files == NULL)
+        unsynced->files = mem_new_array(struct object_file *, UNSYNCED_MAX);
+    unsynced->files[unsynced->count++] = object_file_ref(file);
+    return 0;
+}
+
+/* What is in memory goes into the file. */
 static int flush_object(struct recovery *recovery, struct object *object)
 {
     struct cached_page *page;
@@ -136,8 +171,8 @@ static int flush_object(struct recovery *recovery, struct object *object)
     }
     if (r == 0)
         r = object_file_truncate(object->file, (uint64_t)object->size_pages * PAGE_BYTES);
-    if (r == 0 && recovery->store->options.sync)
-        r = object_file_sync(object->file);
+    if (r == 0)
+        r = sync_later(recovery, object->file);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
     forget_pages(recovery, object);
@@ -331,9 +366,10 @@ static void recovery_fini(struct recovery *recovery)
     map_fini(&recovery->objects);
 }
 
-int recovery_run(struct store *store, struct list *notes, struct err_text *why)
+int recovery_run(struct store *store, struct list *notes, struct recovered *recovered,
+                 struct err_text *why)
 {
-    struct recovery recovery = {.store = store, .notes = notes, .why = why};
+    struct recovery recovery = {.store = store, .notes = notes, .why = why, .unsynced = recovered};
     struct log *log = store->log;
     int r = log->ops->read(log, log->needed_lsn, take_batch, &recovery);
 

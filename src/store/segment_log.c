@@ -36,6 +36,7 @@
 #define ZERO_CHUNK_BYTES (UINT64_C(16) << 10) /* the page cache keeps each in one piece */
 #define SLOTS_MAX        4096                 /* files looked at when opening */
 #define SCAN_BYTES       (UINT64_C(1) << 20)
+#define WINDOW_BYTES     ((size_t)256 << 10)
 
 struct segment {
     struct list link;
@@ -369,27 +370,35 @@ static int segment_log_grow(struct log *log)
 
 /* ---- opening ---- */
 
-/* Reads batches one after the other; the memory of one is used for the next. */
+/* Reads batches one after the other, many with one call; what it gives is valid until the next. */
 struct cursor {
     struct segment *segment;
     uint64_t offset;
-    uint8_t *data; /* owned */
+    uint8_t *data; /* owned: what the file has from `base` on */
     size_t cap;
+    uint64_t base;
+    size_t len;
 };
 
 static int read_at(struct cursor *at, size_t len, struct bytes *out)
 {
-    size_t got = 0;
+    size_t wanted = len > WINDOW_BYTES ? len : WINDOW_BYTES;
+    uint64_t skip = at->offset - at->base;
     int r;
 
-    if (at->cap < len) {
-        at->data = mem_realloc(at->data, len);
-        at->cap = len;
+    if (at->offset < at->base || skip + len > at->len) {
+        if (at->cap < wanted) {
+            at->data = mem_realloc(at->data, wanted);
+            at->cap = wanted;
+        }
+        at->base = at->offset;
+        at->len = 0;
+        r = os_pread(at->segment->file, at->data, wanted, at->base, &at->len);
+        if (r < 0)
+            return err_pass(r);
+        skip = 0;
     }
-    r = os_pread(at->segment->file, at->data, len, at->offset, &got);
-    if (r < 0)
-        return err_pass(r);
-    *out = bytes_of(at->data, got);
+    *out = bytes_of(at->data + skip, len < at->len - skip ? len : at->len - skip);
     return 0;
 }
 
@@ -840,6 +849,7 @@ static int copy_batches(struct segment_log *self, struct segment *segment, struc
 {
     struct cursor at = {.segment = segment};
     struct batch batch;
+    struct bytes in;
     int r = os_fallocate(to, 0, segment->size);
 
     walk->sealed = false;
@@ -849,7 +859,9 @@ static int copy_batches(struct segment_log *self, struct segment *segment, struc
             r = r < 0 ? r : 0;
             break;
         }
-        r = os_pwrite(to, at.data, batch_bytes(batch.records.len), at.offset);
+        r = read_at(&at, batch_bytes(batch.records.len), &in);
+        if (r == 0)
+            r = os_pwrite(to, in.data, in.len, at.offset);
         at.offset += batch_bytes(batch.records.len);
         walk->expected_lsn = batch.first_lsn + batch.record_count;
         walk->crc = batch.crc;
