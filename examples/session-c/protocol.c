@@ -39,8 +39,7 @@ static const char *read_step(const struct dm_value *from, struct state *state, s
     return NULL;
 }
 
-static const char *read_track(const struct dm_value *from, struct state *state,
-                              struct patch *patch)
+static const char *read_track(const struct dm_value *from, struct state *state, struct patch *patch)
 {
     const struct dm_value *track = dm_get(from, "track");
     struct dm_value none = dm_null();

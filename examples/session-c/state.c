@@ -157,8 +157,7 @@ static void repair_name(const struct dm_value *value, struct track *track, struc
     copy(track->name, sizeof track->name, name.data != NULL ? name : dm_str(track->sound));
 }
 
-static void repair_track(const struct dm_value *found, struct track *track,
-                         struct repairs *repairs)
+static void repair_track(const struct dm_value *found, struct track *track, struct repairs *repairs)
 {
     const struct dm_value *id = dm_get(found, "id");
     const struct dm_value *steps = dm_get(found, "steps");

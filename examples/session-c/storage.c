@@ -28,9 +28,8 @@ static int migrate_one(struct dm_object *object, void *data)
 int storage_migrate(struct dm_object *object)
 {
     int64_t version = 0;
-    int r = dm->sql_exec(object,
-                         "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)",
-                         NULL, 0);
+    int r = dm->sql_exec(
+        object, "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)", NULL, 0);
 
     if (r == 0)
         r = sql_first_integer(object, &version, "SELECT count(*) FROM migrations", NULL, 0);
@@ -119,15 +118,11 @@ struct dm_value snapshot_show(const struct snapshot *snapshot, struct snapshot_v
         snapshot->remixed_from[0] != '\0' ? dm_string(snapshot->remixed_from) : dm_null();
 
     members[0] = (struct dm_member){dm_str("id"), dm_string(snapshot->id)};
-    members[1] =
-        (struct dm_member){dm_str("state"), state_show(&snapshot->state, &view->state)};
-    members[2] =
-        (struct dm_member){dm_str("serverSeq"), dm_number((double)snapshot->server_seq)};
+    members[1] = (struct dm_member){dm_str("state"), state_show(&snapshot->state, &view->state)};
+    members[2] = (struct dm_member){dm_str("serverSeq"), dm_number((double)snapshot->server_seq)};
     members[3] = (struct dm_member){dm_str("published"), dm_boolean(snapshot->published)};
-    members[4] =
-        (struct dm_member){dm_str("createdAt"), dm_number((double)snapshot->created_ms)};
-    members[5] =
-        (struct dm_member){dm_str("updatedAt"), dm_number((double)snapshot->updated_ms)};
+    members[4] = (struct dm_member){dm_str("createdAt"), dm_number((double)snapshot->created_ms)};
+    members[5] = (struct dm_member){dm_str("updatedAt"), dm_number((double)snapshot->updated_ms)};
     members[6] = (struct dm_member){dm_str("remixedFrom"), from};
     return dm_record(members, 7);
 }
@@ -149,8 +144,7 @@ static void snapshot_read(const struct dm_value *from, struct snapshot *snapshot
     snapshot->server_seq = count_in(from, "serverSeq");
     snapshot->created_ms = count_in(from, "createdAt");
     snapshot->updated_ms = count_in(from, "updatedAt");
-    snapshot->published =
-        published != NULL && published->type == DM_BOOLEAN && published->boolean;
+    snapshot->published = published != NULL && published->type == DM_BOOLEAN && published->boolean;
     state_repair(dm_get(from, "state"), &snapshot->state, repairs);
 }
 
@@ -215,8 +209,8 @@ static int replay(struct dm_object *object, struct snapshot *snapshot, size_t *r
     return r < 0 ? r : 0;
 }
 
-int storage_load(struct dm_object *object, const struct dm_value *stored,
-                 struct snapshot *snapshot, struct repairs *repairs, size_t *replayed)
+int storage_load(struct dm_object *object, const struct dm_value *stored, struct snapshot *snapshot,
+                 struct repairs *repairs, size_t *replayed)
 {
     const struct dm_value *own;
     int r = own_snapshot(object, &own);
@@ -243,15 +237,14 @@ int storage_add_change(struct dm_object *object, int64_t server_seq, struct dm_b
 
     if (r == 0)
         r = dm->sql_exec(object, "INSERT INTO changes VALUES (?, ?, ?, ?)",
-                         DM_VALUES(dm_integer(server_seq), dm_text(player),
-                                   dm_integer(client_seq), dm_text(text)));
+                         DM_VALUES(dm_integer(server_seq), dm_text(player), dm_integer(client_seq),
+                                   dm_text(text)));
     if (r == 0)
         r = storage_mark_unsaved(object, server_seq);
     if (r != 0 || client_seq == 0)
         return r;
-    r = dm->sql_exec(
-        object, "INSERT OR REPLACE INTO clients VALUES (?, ?, ?)",
-        DM_VALUES(dm_text(player), dm_integer(client_seq), dm_integer(server_seq)));
+    r = dm->sql_exec(object, "INSERT OR REPLACE INTO clients VALUES (?, ?, ?)",
+                     DM_VALUES(dm_text(player), dm_integer(client_seq), dm_integer(server_seq)));
     if (r == 0)
         r = dm->sql_exec(object,
                          "DELETE FROM clients WHERE player NOT IN "

@@ -35,8 +35,8 @@ int storage_migrate(struct dm_object *object);
 
 /* The newest snapshot there is, with the changes that came after it. `stored`: what KV has, NULL if
  * nothing. DM_NONE: the session was never created. */
-int storage_load(struct dm_object *object, const struct dm_value *stored,
-                 struct snapshot *snapshot, struct repairs *repairs, size_t *replayed);
+int storage_load(struct dm_object *object, const struct dm_value *stored, struct snapshot *snapshot,
+                 struct repairs *repairs, size_t *replayed);
 int storage_keep(struct dm_object *object, const struct snapshot *snapshot);
 /* It is in KV. */
 int storage_saved(struct dm_object *object, const struct snapshot *snapshot);
