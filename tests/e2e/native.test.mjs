@@ -194,7 +194,7 @@ test("what was acknowledged outlives kill -9", { skip }, async () => {
     assert.deepEqual(await call("killed", "increment"), { value: before + 1 });
 });
 
-/* ---- the tutorial and the example ---- */
+/* ---- the tutorial, and a front ---- */
 
 function compile(directory, source, library) {
     fs.mkdirSync(path.dirname(path.join(directory, library)), { recursive: true });
@@ -227,10 +227,10 @@ test("the tutorial of docs/native-api.md works as it stands there", { skip }, as
     });
 });
 
-test("examples/chat-c: a project without JavaScript", { skip }, async () => {
+test("a project without JavaScript", { skip }, async () => {
     const make = (directory) => {
-        fs.cpSync(path.resolve(E2E, "../../examples/chat-c"), directory, { recursive: true });
-        compile(directory, "chat.c", "build/chat.so");
+        fs.cpSync(path.join(E2E, "fixtures/native-room"), directory, { recursive: true });
+        compile(directory, "room.c", "room.so");
     };
     await withProject(make, async (server) => {
         assert.equal((await server.fetch("/")).status, 404);
