@@ -454,8 +454,9 @@ function readPlainError() {
     } else throw corrupt();
   }
   const error = makeError(name, message);
-  if (stack !== undefined) Object.defineProperty(error, "stack", hidden(stack));
-  if (hasCause) Object.defineProperty(error, "cause", hidden(cause));
+  /* V8 leaves both enumerable. */
+  if (stack !== undefined) Object.defineProperty(error, "stack", { ...hidden(stack), enumerable: true });
+  if (hasCause) Object.defineProperty(error, "cause", { ...hidden(cause), enumerable: true });
   return (objects[slot] = error);
 }
 
@@ -476,11 +477,16 @@ function readHostError() {
   const message = readValue();
   if (typeof message !== "string") throw dataCloneError("Deserialization failed: error message is not a string");
   const error = makeError(name ?? "Error", message);
-  if (tag === 0) Object.defineProperty(error, "name", hidden(name));
+  /* V8 leaves all of them enumerable, the stack in front. */
   for (const [key, value] of Object.entries(readValue() ?? {})) {
-    if (HIDDEN_ERROR_PROPERTIES.has(key)) Object.defineProperty(error, key, hidden(value));
-    else setProperty(error, key, value);
+    if (!HIDDEN_ERROR_PROPERTIES.has(key)) {
+      setProperty(error, key, value);
+      continue;
+    }
+    if (key !== "stack") delete error[key];
+    Object.defineProperty(error, key, { ...hidden(value), enumerable: true });
   }
+  if (tag === 0) Object.defineProperty(error, "name", { ...hidden(name), enumerable: true });
   return error;
 }
 

@@ -127,8 +127,9 @@ function writeDoubleBits(n) {
   for (let i = 0; i < 8; i++) out[at++] = doubleBytes[i];
 }
 
+/* Integers of 31 bits are what workerd's V8, which compresses its pointers, does not keep as doubles. */
 function writeNumber(n) {
-  const int = n | 0;
+  const int = (n << 1) >> 1;
   if (int === n && (n !== 0 || 1 / n > 0)) {
     writeTagged(T_INT32, ((int << 1) ^ (int >> 31)) >>> 0);
   } else {
@@ -362,7 +363,7 @@ function tryHost(object) {
 /* An array index as V8 knows it: such keys are written as numbers. */
 function isIndexKey(key) {
   const first = key.charCodeAt(0);
-  if (first < 0x30 || first > 0x39 || key.length > 10) return false;
+  if (!(first >= 0x30 && first <= 0x39) || key.length > 10) return false;
   if (first === 0x30) return key.length === 1;
   for (let i = 1; i < key.length; i++) {
     const code = key.charCodeAt(i);
@@ -430,7 +431,7 @@ function isDoubleArray(array, length) {
   for (let i = 0; i < length; i++) {
     const value = array[i];
     if (typeof value !== "number") return false;
-    if ((value | 0) !== value || (value === 0 && 1 / value < 0)) double = true;
+    if ((value << 1) >> 1 !== value || (value === 0 && 1 / value < 0)) double = true;
   }
   return double;
 }
@@ -560,7 +561,10 @@ function writeHostError(error) {
   if (tag < 0) writeValue(error.name);
   writeValue(error.message === undefined ? "" : `${error.message}`);
   const rest = {};
-  for (const key of Object.getOwnPropertyNames(error)) {
+  const keys = Object.getOwnPropertyNames(error);
+  /* In V8 it is there before anything else. */
+  if (keys.includes("stack")) keys.unshift("stack");
+  for (const key of new Set(keys)) {
     if (key === "name" || key === "message" || (key === "stack" && writeMode === "rpc")) continue;
     if (ENGINE_ERROR_PROPERTIES.has(key) && !Object.prototype.propertyIsEnumerable.call(error, key)) continue;
     rest[key] = error[key];

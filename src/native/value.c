@@ -437,9 +437,11 @@ static void write_double(struct writer *writer, uint8_t tag, double number)
     buf_append(writer->out, &number, sizeof number);
 }
 
+/* Integers of 31 bits are what workerd's V8, which compresses its pointers, does not keep as
+ * doubles. */
 static void write_number(struct writer *writer, double number)
 {
-    int32_t whole = number >= INT32_MIN && number <= INT32_MAX ? (int32_t)number : 0;
+    int32_t whole = number >= INT32_MIN / 2 && number <= INT32_MAX / 2 ? (int32_t)number : 0;
 
     if (number != whole || (whole == 0 && signbit(number))) {
         write_double(writer, 'N', number);

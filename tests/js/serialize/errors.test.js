@@ -19,7 +19,7 @@ test("cause, stack and own properties survive", () => {
   assert.equal(back.code, "E_X");
   assert.deepEqual(back.detail, { a: 1 });
   assert.equal(back.stack, error.stack);
-  assert.deepEqual(Object.keys(back), ["code", "detail"]);
+  assert.deepEqual(Object.keys(back), ["stack", "cause", "code", "detail"]);
 });
 
 test("a class of the program becomes an Error with its name", () => {
