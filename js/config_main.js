@@ -265,6 +265,7 @@ function projectOf(check, root, input) {
     esbuild: esbuildArguments(check, pathOf, { ...config, production: input.production }, date),
     build: buildOf(check, pathOf, config),
     dev: devOf(check, config),
+    dated: config.version_metadata !== undefined,
   };
 }
 

@@ -183,6 +183,7 @@ static struct project *load(const struct process *process)
         .vars = options->vars,
         .var_count = options->var_count,
         .production = options->production,
+        .record_dir = process->build_dir,
     };
     struct project *project = NULL;
     const struct process_host *host = options->host_program;

@@ -19,6 +19,7 @@
 #include "js/text.h"
 #include "js/value.h"
 #include "server/file.h"
+#include "server/project_record.h"
 
 /* In wrangler's order: the first that exists is the one. */
 static const char *const config_names[] = {"wrangler.json", "wrangler.jsonc", "wrangler.toml",
@@ -261,6 +262,7 @@ static void project_take(struct reader *reader, JSObjectRef from, struct project
     JSObjectRef build = object_at(reader, from, "build");
     JSObjectRef dev = object_at(reader, from, "dev");
 
+    project->dated = bool_at(reader, from, "dated");
     project->name = string_at(reader, from, "name");
     project->main = string_at(reader, from, "main");
     project->assets = string_at(reader, from, "assets");
@@ -335,6 +337,31 @@ static int project_configure(struct project *project, const struct project_optio
     return errors == 0 ? 0 : PROJECT_LOAD_INVALID;
 }
 
+/* The same from the record of the last start, if nothing has changed since. */
+static int project_configure_kept(struct project *project, const struct project_options *options,
+                                  struct bytes text, struct buf *complaints)
+{
+    struct buf key = {0};
+    struct buf said = {0};
+    char *record;
+    int r = 0;
+
+    if (options->record_dir == NULL)
+        return project_configure(project, options, text, complaints);
+    record = mem_format("%s/configuration.record", options->record_dir);
+    project_record_key(&key, project, options, text);
+    if (!project_recall(project, record, buf_bytes(&key), complaints)) {
+        r = project_configure(project, options, text, &said);
+        buf_append_bytes(complaints, buf_bytes(&said));
+        if (r == 0 && !project->dated && folder_make(options->record_dir) == 0)
+            project_keep(project, record, buf_bytes(&key), buf_bytes(&said));
+    }
+    mem_free(record);
+    buf_fini(&said);
+    buf_fini(&key);
+    return r;
+}
+
 int project_load(struct project **out, const struct project_options *options,
                  struct buf *complaints)
 {
@@ -353,7 +380,7 @@ int project_load(struct project **out, const struct project_options *options,
         buf_append_format(complaints, "%s: error: cannot be read: %s\n", path, strerror(-r));
         r = PROJECT_LOAD_INVALID;
     } else {
-        r = project_configure(project, options, buf_bytes(&text), complaints);
+        r = project_configure_kept(project, options, buf_bytes(&text), complaints);
     }
     buf_fini(&text);
     if (r != 0)

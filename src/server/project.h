@@ -5,7 +5,8 @@
  *
  * What a folder with a wrangler file describes: its Worker, the classes of its objects, how it is
  * built. The rules are js/config_main.js, which runs in a JavaScript machine that is made for this
- * and dropped; from then on a project is plain C and does not change. A reload makes a new one.
+ * and dropped, unless the last start kept what it said (project_record.h); from then on a project is
+ * plain C and does not change. A reload makes a new one.
  */
 
 #include <stdbool.h>
@@ -41,6 +42,7 @@ struct project {
     struct name_list libraries; /* of classes in C, as written, relative to dir */
     struct name_list esbuild;   /* arguments that the configuration asks for */
     bool no_bundle;
+    bool dated;          /* the settings hold the time at which they were read */
     char *build_command; /* "" if there is none */
     char *build_cwd;     /* relative to dir; "" is dir */
     struct name_list build_watch;
@@ -53,7 +55,8 @@ struct project_options {
     const char *env;         /* named environment; NULL: the top level */
     const char *const *vars; /* "NAME:VALUE" */
     size_t var_count;
-    bool production; /* NODE_ENV */
+    bool production;        /* NODE_ENV */
+    const char *record_dir; /* where what was read is kept for the next time; NULL: nowhere */
 };
 
 /* What project_load() can find out. */
