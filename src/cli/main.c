@@ -8,7 +8,8 @@
 #include "cli/command.h"
 #include "cli/option.h"
 
-static const struct command *const commands[] = {&command_dev, &command_serve, &command_backup,
+static const struct command *const commands[] = {&command_dev,     &command_serve,
+                                                 &command_backup,  &command_import,
                                                  &command_inspect, &command_version};
 
 enum {

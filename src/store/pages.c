@@ -328,3 +328,53 @@ void pages_written(struct pages *pages)
     shard_note_unpinned(pages->shard, pages);
     keeper_sync_later(pages->shard->keeper, pages->file, pin);
 }
+
+/* ---- import ---- */
+
+static int take_into_journal(struct pages *pages, uint32_t size_pages, uint32_t first,
+                             uint32_t last, pages_source_cb *source, void *data)
+{
+    uint8_t page[PAGE_BYTES];
+    uint64_t lsn;
+    int r = 0;
+
+    begin(pages, true, pages->pin != NULL ? pages->last_lsn : 0, size_pages);
+    for (uint32_t number = first; r == 0 && number <= last; number++) {
+        r = source(data, number, page);
+        if (r == 0)
+            r = add_page(pages, number, page, size_pages);
+    }
+    if (r == 0)
+        r = append(pages, true, true, &lsn);
+    if (r == 0)
+        r = journal_wait(pages->shard->journal, lsn);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+int pages_take(struct pages *pages, uint32_t size_pages, uint32_t first, uint32_t last,
+               pages_source_cb *source, void *data)
+{
+    uint8_t page[PAGE_BYTES];
+    int r;
+
+    ASSERT(pages->wal.frame_count == 0 && pages->holes.map.count == 0);
+    ASSERT(first >= 1 && last <= size_pages);
+    ASSERT(size_pages <= pages->size_pages ||
+           (first <= pages->size_pages + 1 && last == size_pages));
+    r = take_into_journal(pages, size_pages, first, last, source, data);
+    RULE(1, r < 0 || pages->last_lsn <= journal_durable_lsn(pages->shard->journal));
+    for (uint32_t number = first; r == 0 && number <= last; number++) {
+        r = source(data, number, page);
+        if (r == 0)
+            r = object_file_write(pages->file, page, PAGE_BYTES,
+                                  (uint64_t)(number - 1) * PAGE_BYTES);
+    }
+    if (r == 0)
+        r = object_file_truncate(pages->file, (uint64_t)size_pages * PAGE_BYTES);
+    if (r < 0)
+        return err_pass(r);
+    pages->size_pages = size_pages;
+    forget_alarm(pages);
+    pages_written(pages);
+    return 0;
+}

@@ -70,3 +70,12 @@ bool pages_is_hole(const struct pages *pages, uint32_t number);
 
 /* The file has everything: hands the pin to the keeper, which syncs the file and lets go. */
 void pages_written(struct pages *pages);
+
+/* Where the pages of an import come from. */
+typedef int pages_source_cb(void *data, uint32_t number, uint8_t *page);
+
+/* A commit without SQLite: pages `first` to `last` of a database that has size_pages afterwards,
+ * with the alarm if that changed. Returns when they are durable and in the file. Nothing may be in
+ * the memory WAL; pages by which the database grows must be among them. */
+int pages_take(struct pages *pages, uint32_t size_pages, uint32_t first, uint32_t last,
+               pages_source_cb *source, void *data);
