@@ -11,22 +11,29 @@
 #define RECORD_VERSION  1
 #define LENGTH_BYTES    4
 #define FLAGS_OFFSET    (LENGTH_BYTES + 2)
-#define PAGE_NUMBER_MAX UINT32_C(0xfffffffe) /* SQLite's own */
+#define HEAD_MAX        (LENGTH_BYTES + 3 + STORE_ID_SIZE + 4 * 10) /* without the alarm */
+#define PAGE_NUMBER_MAX UINT32_C(0xfffffffe)                        /* SQLite's own */
 
 size_t record_begin(struct buf *out, const struct record *record)
 {
     size_t start = out->len;
 
+    uint8_t *head = buf_reserve(out, HEAD_MAX);
+    uint8_t *to = head;
+
     ASSERT((record->flags & RECORD_LAST) == 0);
-    buf_append_u32le(out, 0); /* the length: record_end() */
-    buf_append_byte(out, RECORD_VERSION);
-    buf_append_byte(out, (uint8_t)record->kind);
-    buf_append_byte(out, (uint8_t)record->flags);
-    buf_append_varint(out, record->namespace_number);
-    buf_append_varint(out, record->partition);
-    buf_append(out, record->id, STORE_ID_SIZE);
-    buf_append_varint(out, record->previous_lsn);
-    buf_append_varint(out, record->size_pages);
+    memset(to, 0, LENGTH_BYTES); /* record_end() */
+    to += LENGTH_BYTES;
+    *to++ = RECORD_VERSION;
+    *to++ = (uint8_t)record->kind;
+    *to++ = (uint8_t)record->flags;
+    to = varint_put(to, record->namespace_number);
+    to = varint_put(to, record->partition);
+    memcpy(to, record->id, STORE_ID_SIZE);
+    to += STORE_ID_SIZE;
+    to = varint_put(to, record->previous_lsn);
+    to = varint_put(to, record->size_pages);
+    buf_added(out, (size_t)(to - head));
     if ((record->flags & RECORD_ALARM) != 0) {
         const struct record_alarm *alarm = &record->alarm;
         bool named = alarm->name.data != NULL;

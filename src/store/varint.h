@@ -31,6 +31,18 @@ static inline bool varint_parse(struct bytes *in, uint64_t *value)
     return false;
 }
 
+/* Writes at most ten bytes and returns what comes behind them: what is written once per commit asks
+ * for its room in one piece. */
+static inline uint8_t *varint_put(uint8_t *to, uint64_t value)
+{
+    while (value >= 0x80) {
+        *to++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *to++ = (uint8_t)value;
+    return to;
+}
+
 static inline bool fixed_parse(struct bytes *in, unsigned size, uint64_t *value)
 {
     uint64_t sum = 0;
