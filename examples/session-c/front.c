@@ -86,21 +86,27 @@ static int call(struct dm_object *front, struct ask *ask, const char *id, const 
     return call_once(front, ask);
 }
 
+/* What to do about a failure; `again` asks once more. */
+static int handle(struct dm_object *front, struct ask *ask, const struct dm_reply *reply,
+                  int (*again)(struct dm_object *front, struct ask *ask))
+{
+    if (reply->overloaded)
+        return failure(ask->event, 503, "Session overloaded", "Retry-After", "5");
+    if (!reply->retryable || ask->repeated)
+        return dm->fail(ask->event, reply->error);
+    ask->repeated = true;
+    return again(front, ask);
+}
+
 static void called(void *instance, struct dm_object *front, void *data,
                    const struct dm_reply *reply)
 {
     struct ask *ask = data;
 
-    if (reply->error == NULL) {
+    if (reply->error == NULL)
         ask->then(instance, front, ask, reply);
-    } else if (reply->overloaded) {
-        failure(ask->event, 503, "Session overloaded", "Retry-After", "5");
-    } else if (reply->retryable && !ask->repeated) {
-        ask->repeated = true;
-        web_settle(front, ask->event, call_once(front, ask));
-    } else {
-        dm->fail(ask->event, reply->error);
-    }
+    else
+        web_settle(front, ask->event, handle(front, ask, reply, call_once));
 }
 
 static int respond(struct ask *ask, const struct dm_value *value)
@@ -298,19 +304,35 @@ static void remix(void *instance, struct dm_object *front, void *data, const str
     web_settle(front, ask->event, remix_of(front, ask, reply->value));
 }
 
-static int play_along(struct dm_object *front, struct ask *ask)
+static void not_connected(void *instance, struct dm_object *front, void *data,
+                          const struct dm_reply *reply);
+
+static int connect_once(struct dm_object *front, struct ask *ask)
 {
     struct dm_ns *sessions;
     struct dm_id id;
-    int r;
+    int r = dm->ns(front, "Session", &sessions);
 
-    if (!ask->request->upgrade)
-        return failure(ask->event, 426, "Expected Upgrade: websocket", "Upgrade", "websocket");
-    r = dm->ns(front, "Session", &sessions);
     if (r < 0)
         return r;
     dm->id_from_name(sessions, ask->id, &id);
-    return dm->forward(ask->event, sessions, &id, ask->id, NULL);
+    return dm->try_forward(ask->event, sessions, &id, ask->id, NULL, not_connected, ask);
+}
+
+static void not_connected(void *instance, struct dm_object *front, void *data,
+                          const struct dm_reply *reply)
+{
+    struct ask *ask = data;
+    (void)instance;
+
+    web_settle(front, ask->event, handle(front, ask, reply, connect_once));
+}
+
+static int play_along(struct dm_object *front, struct ask *ask)
+{
+    if (!ask->request->upgrade)
+        return failure(ask->event, 426, "Expected Upgrade: websocket", "Upgrade", "websocket");
+    return connect_once(front, ask);
 }
 
 static int route(struct dm_object *front, struct ask *ask, const struct dm_value *stored)

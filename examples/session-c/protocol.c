@@ -122,20 +122,21 @@ static const char *read_ephemeral(const struct dm_value *from, struct dm_bytes t
 const char *message_read(struct dm_object *object, struct dm_bytes data, bool text,
                          struct state *state, struct message *message)
 {
-    const struct dm_value *from;
+    const struct dm_value *from = NULL;
     const struct dm_value *type;
     const char *why;
 
-    message->client_seq = 0;
+    if (text && dm->json_read(object, data, &from) != 0)
+        from = NULL;
+    message->client_seq = client_seq_of(from);
     if (!text || text_units(data) > FRAME_UNITS_MAX)
         return "Expected a short text";
-    if (dm->json_read(object, data, &from) != 0)
+    if (from == NULL)
         return "Expected JSON";
     type = dm_get(from, "type");
     if (type == NULL || type->type != DM_STRING)
         return "Expected an object with a type";
     message->kind = MESSAGE_CHANGE;
-    message->client_seq = client_seq_of(from);
     if (dm_is(type->bytes, "tempo"))
         why = read_number(from, PATCH_TEMPO, &message->patch);
     else if (dm_is(type->bytes, "swing"))
