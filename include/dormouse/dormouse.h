@@ -504,6 +504,12 @@ struct dm_api {
     /* Random bytes that nobody can guess; and a UUID of them (RFC 9562, version 4). */
     void (*random)(void *bytes, size_t size);
     void (*uuid)(char text[DM_UUID_TEXT]);
+
+    /* forward(), but when that fails the callback comes with the error, and the event is yours
+     * again: answer it, or, if its request had no body, send it on once more. */
+    int (*try_forward)(struct dm_event *event, struct dm_ns *ns, const struct dm_id *id,
+                       const char *name, const struct dm_request *as, dm_reply_fn *failed,
+                       void *data);
 };
 
 /* Exported by the library. `version` is api->version: refuse (negative) if it is below the

@@ -93,4 +93,5 @@ const struct dm_api native_api = {
     .kv_keys = native_kv_keys,
     .random = native_random,
     .uuid = native_uuid,
+    .try_forward = native_try_forward,
 };

@@ -98,7 +98,7 @@ struct outgoing {
     struct fetch_request *request; /* HTTP: until it is sent */
     void *transfer;                /* HTTP: under way */
     struct event_result result;
-    struct dm_event *forwarded; /* its answer is this event's; else reply() */
+    struct dm_event *forwarded; /* its answer is this event's; else, or if it fails, reply() */
     const struct dm_peer *peer; /* a WebSocket: instead of reply() */
     struct socket *socket;      /* owned reference: of a server; until it is told */
     stub_shape_fn *shape;       /* of an answer; NULL: as it is */
@@ -245,6 +245,9 @@ static void outgoing_run(struct later *later, struct dm_object *host)
     struct failure *remote;
 
     if (out->forwarded == NULL) {
+        tell(out, host);
+    } else if (out->result.failure != NULL && out->reply != NULL) {
+        out->forwarded->forwarded = false;
         tell(out, host);
     } else {
         if (out->result.failure != NULL) {
@@ -445,33 +448,36 @@ int native_fetch_out(struct dm_object *host, const struct dm_request *request, d
     return start(out, host);
 }
 
-/* The request as it came, with what `as` has in place of it. */
-static struct fetch_request *request_taken(struct dm_event *event, const struct dm_request *as)
+/* The request as it came, with what `as` has in place of it. `keep`: all but its body stays with the
+ * event. */
+static struct fetch_request *request_taken(struct dm_event *event, const struct dm_request *as,
+                                           bool keep)
 {
     struct fetch_request **place = event_request(event);
     struct fetch_request *old = *place;
     struct fetch_request *request;
+    const char *url = as != NULL && as->url != NULL ? as->url : old->url;
 
     body_give_back(event->view.body, &old->body);
-    if (as == NULL || (as->url == NULL && as->headers == NULL)) {
+    if (!keep && (as == NULL || (as->url == NULL && as->headers == NULL))) {
         *place = NULL;
         return old;
     }
-    request = fetch_request_create(old->method, as->url != NULL ? as->url : old->url);
+    request = fetch_request_create(old->method, url);
     request->upgrade = old->upgrade;
     request->body = old->body;
     old->body = (struct fetch_body){0};
-    request->cf = old->cf;
-    old->cf = NULL;
-    if (as->headers != NULL)
+    request->cf = old->cf != NULL ? blob_ref(old->cf) : NULL;
+    if (as != NULL && as->headers != NULL)
         request->headers = headers_of(as->headers, as->header_count);
     else if (old->headers != NULL)
         request->headers = blob_ref(old->headers);
     return request; /* the view of the old one lives on with the event */
 }
 
-int native_forward(struct dm_event *event, struct dm_ns *ns, const struct dm_id *id,
-                   const char *name, const struct dm_request *as)
+int native_try_forward(struct dm_event *event, struct dm_ns *ns, const struct dm_id *id,
+                       const char *name, const struct dm_request *as, dm_reply_fn *failed,
+                       void *data)
 {
     struct dm_object *host = event->host;
     struct outgoing *out;
@@ -484,9 +490,14 @@ int native_forward(struct dm_event *event, struct dm_ns *ns, const struct dm_id 
         return host_error(host, "The event is no request, or was answered.");
     event->forwarded = true;
     sent = event_create(EVENT_FETCH);
-    sent->fetch.request = request_taken(event, as);
-    out = outgoing_create(host, NULL, NULL);
+    sent->fetch.request = request_taken(event, as, failed != NULL);
+    out = outgoing_create(host, failed, data);
     out->forwarded = event;
-    r = send_event(out, host, ns, id, name, sent);
-    return r;
+    return send_event(out, host, ns, id, name, sent);
+}
+
+int native_forward(struct dm_event *event, struct dm_ns *ns, const struct dm_id *id,
+                   const char *name, const struct dm_request *as)
+{
+    return native_try_forward(event, ns, id, name, as, NULL, NULL);
 }

@@ -98,6 +98,7 @@ int native_kv_read(struct dm_object *object, struct dm_kv *kv, struct dm_bytes k
 int native_kv_write(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key, struct dm_bytes value, const struct dm_kv_options *options, dm_reply_fn *reply, void *data);
 int native_kv_remove(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key, dm_reply_fn *reply, void *data);
 int native_kv_keys(struct dm_object *object, struct dm_kv *kv, const struct dm_kv_page *page, dm_reply_fn *reply, void *data);
+int native_try_forward(struct dm_event *event, struct dm_ns *ns, const struct dm_id *id, const char *name, const struct dm_request *as, dm_reply_fn *failed, void *data);
 void native_random(void *bytes, size_t size);
 void native_uuid(char text[DM_UUID_TEXT]);
 /* clang-format on */

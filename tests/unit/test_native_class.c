@@ -354,6 +354,32 @@ static struct dm_class other_class;
 
 /* ---- a front ---- */
 
+static unsigned tries;
+
+static void not_forwarded(void *instance, struct dm_object *front, void *data,
+                          const struct dm_reply *reply);
+
+static int try_forward(struct dm_object *front, struct dm_event *event, const char *name)
+{
+    struct dm_ns *ns;
+    struct dm_id id;
+
+    CHECK_EQ(dm->ns(front, "Test", &ns), 0);
+    dm->id_from_name(ns, name, &id);
+    return dm->try_forward(event, ns, &id, name, NULL, not_forwarded, event);
+}
+
+static void not_forwarded(void *instance, struct dm_object *front, void *data,
+                          const struct dm_reply *reply)
+{
+    (void)instance;
+    note("?%s", reply->error);
+    if (tries++ == 0)
+        CHECK_EQ(try_forward(front, data, "refused"), 0);
+    else
+        CHECK_EQ(dm->respond_text(data, 503, reply->error), 0);
+}
+
 static int front_fetch(void *instance, struct dm_object *front, struct dm_event *event,
                        const struct dm_request *request)
 {
@@ -367,6 +393,8 @@ static int front_fetch(void *instance, struct dm_object *front, struct dm_event 
         return DM_LATER;
     if (strstr(request->url, "/here") != NULL)
         return dm->respond_text(event, 201, request->url);
+    if (strstr(request->url, "/try/") != NULL)
+        return try_forward(front, event, strrchr(request->url, '/') + 1);
     if (dm->ns(front, "Test", &ns) < 0)
         return DM_ERROR;
     dm->id_from_name(ns, "a", &id);
@@ -877,6 +905,19 @@ TEST(a_front_answers_or_sends_on)
     ask_front("http://x/a");
     run();
     NOTED("made red:0 all:0 200");
+    end();
+}
+
+TEST(a_front_answers_itself_what_could_not_be_sent_on)
+{
+    begin();
+    tries = 0;
+    ask_front("http://x/try/a");
+    run();
+    NOTED("made red:0 all:0 200");
+    ask_front("http://x/try/refused");
+    run();
+    NOTED("?no room for refused ?no room for refused 503");
     end();
 }
 
