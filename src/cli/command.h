@@ -16,6 +16,7 @@ struct command {
 
 extern const struct command command_backup;
 extern const struct command command_dev;
+extern const struct command command_export;
 extern const struct command command_import;
 extern const struct command command_inspect;
 extern const struct command command_serve;
