@@ -21,7 +21,7 @@ struct values {
 /* clang-format off */
 static const struct option options[] = {
     {"project", 0, OPTION_TEXT, AT(project), "DIR",
-     "the wrangler project that the objects belong to (.)", 0, 0, NULL},
+     "the wrangler project that the objects belong to (DIR if it is one, or here)", 0, 0, NULL},
     {"env", 'e', OPTION_TEXT, AT(env), "NAME",
      "environment of the configuration (env.NAME)", 0, 0, NULL},
     {"data", 0, OPTION_TEXT, AT(data), "DIR",
@@ -49,7 +49,7 @@ static void print_help(void)
 
 static int import(int argc, char *const *argv)
 {
-    struct values values = {.project = "."};
+    struct values values = {0};
     struct option_texts rest = {0};
     struct err_text why = {""};
     int status = 0;

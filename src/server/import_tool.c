@@ -56,9 +56,23 @@ enum {
 
 /* ---- the project ---- */
 
+/* Unless it is named: where the objects come from, or here. */
+static const char *project_path(const struct import_tool *tool)
+{
+    struct buf complaints = {0};
+    char *folder;
+
+    if (tool->project != NULL)
+        return tool->project;
+    folder = project_folder(tool->from, &complaints);
+    buf_fini(&complaints);
+    mem_free(folder);
+    return folder != NULL ? tool->from : ".";
+}
+
 static int load_project(struct import *import)
 {
-    struct project_options options = {.path = import->tool->project, .env = import->tool->env};
+    struct project_options options = {.path = project_path(import->tool), .env = import->tool->env};
     struct buf complaints = {0};
     int r = project_load(&import->project, &options, &complaints);
 

@@ -12,7 +12,7 @@
 
 struct import_tool {
     const char *from;     /* the folder with the classes' folders, or one of those above it */
-    const char *project;  /* folder or wrangler file */
+    const char *project;  /* folder or wrangler file; NULL: `from` if it is one, or here */
     const char *env;      /* environment of the configuration; NULL: none */
     const char *data_dir; /* NULL: the project's own */
     bool replace;         /* objects that are there already */

@@ -76,37 +76,86 @@ static const struct { int id, value; } limits[] = {
 
 /* ---- errors ---- */
 
-/* Nobody above knows the file, and the author of the object can do nothing about it. */
-static void report_damage(struct database *db)
+#define LOCATE_PAGES_MAX 16384 /* 64 MB: looking through more would hold up the shard */
+
+/* Where the damage is, as far as SQLite can tell when it looks through the whole file: the first
+ * page that it complains about. 0: it cannot. */
+static unsigned long locate_damage(struct database *db, char *words, size_t size)
 {
+    sqlite3_stmt *check = NULL;
+    unsigned long page = 0;
+    const char *text = NULL;
+    const char *at;
+    bool trusted = db->trusted;
+
+    if (db->pages.size_pages > LOCATE_PAGES_MAX)
+        return 0;
+    db->trusted = true;
+    if (sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &check, NULL) == SQLITE_OK &&
+        sqlite3_step(check) == SQLITE_ROW)
+        text = (const char *)sqlite3_column_text(check, 0);
+    if (text != NULL && strcmp(text, "ok") != 0) {
+        const char *line = strrchr(text, '\n'); /* behind "*** in database main ***" */
+
+        snprintf(words, size, "%s", line != NULL ? line + 1 : text);
+        at = strstr(words, "age ");
+        if (at == NULL || sscanf(at, "age %lu", &page) != 1)
+            page = 0;
+    }
+    sqlite3_finalize(check);
+    db->trusted = trusted;
+    return page;
+}
+
+/* Nobody above knows the file, and the author of the object can do nothing about it. `message` and
+ * `code` are what SQLite said. */
+static void report_damage(struct database *db, const char *message, int code)
+{
+    char words[200] = "";
+    unsigned long page;
+
     if (db->damage_reported)
         return;
     db->damage_reported = true;
-    log_error("%s is damaged: %s (%s)", object_file_path(db->pages.file), sqlite3_errmsg(db->sql),
-              sqlite3_errstr(sqlite3_extended_errcode(db->sql)));
+    if ((code & 0xff) == SQLITE_NOTADB) {
+        log_error("%s is damaged at offset 0: %s", object_file_path(db->pages.file), message);
+        return;
+    }
+    page = locate_damage(db, words, sizeof words);
+    if (page > 0)
+        log_error("%s is damaged at offset %lu: %s; %s (%s)", object_file_path(db->pages.file),
+                  (page - 1) * PAGE_BYTES, words, message, sqlite3_errstr(code));
+    else
+        log_error("%s is damaged: %s (%s)", object_file_path(db->pages.file), message,
+                  sqlite3_errstr(code));
+}
+
+static void format_error(struct database *db, int code, char *text, size_t size)
+{
+    int extended = sqlite3_extended_errcode(db->sql);
+
+    if ((extended & 0xff) != (code & 0xff))
+        extended = code;
+    sql_error_format(text, size,
+                     (code & 0xff) == (sqlite3_errcode(db->sql) & 0xff) ? sqlite3_errmsg(db->sql)
+                                                                        : sqlite3_errstr(code),
+                     sqlite3_error_offset(db->sql), extended);
 }
 
 int database_error(struct database *db, int code, struct err_text *why)
 {
     char text[sizeof why->text];
 
-    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
-        report_damage(db);
-
     if (db->policy_reason != NULL) {
         err_text_set(why, "%s", db->policy_reason);
         db->policy_reason = NULL;
     } else {
-        int extended = sqlite3_extended_errcode(db->sql);
-
-        if ((extended & 0xff) != (code & 0xff))
-            extended = code;
-        sql_error_format(text, sizeof text,
-                         (code & 0xff) == (sqlite3_errcode(db->sql) & 0xff)
-                             ? sqlite3_errmsg(db->sql)
-                             : sqlite3_errstr(code),
-                         sqlite3_error_offset(db->sql), extended);
+        format_error(db, code, text, sizeof text);
         err_text_set(why, "%s", text);
+    }
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB) {
+        snprintf(text, sizeof text, "%s", sqlite3_errmsg(db->sql));
+        report_damage(db, text, sqlite3_extended_errcode(db->sql));
     }
     /* Autocommit is back without our doing: SQLite has rolled back, what was written is gone. */
     if (db->in_transaction && sqlite3_get_autocommit(db->sql) != 0)

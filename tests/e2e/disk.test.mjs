@@ -163,7 +163,22 @@ test("a damaged object fails alone", only, async () => {
     assert.match(answers.find(({ error }) => error !== undefined).error, /SQLITE_NOTADB|SQLITE_CORRUPT|malformed/);
     for (const { value } of answers.filter(({ error }) => error === undefined)) assert.ok(value.length >= 9);
     await sleep(50);
-    assert.match(target.output, new RegExp(path.basename(broken)), "the operator is told which file");
+    assert.match(target.output, new RegExp(`${path.basename(broken)} is damaged at offset 0: `), "the operator is told which file");
+    await target.end();
+});
+
+test("the log says where in its file an object is damaged", only, async () => {
+    const home = copyProject("disk");
+    let target = await start(null, { home });
+    await put(target, 1, 3000, ({ last }) => last === 80);
+    await target.stop();
+    const [broken] = files(home, /[0-9a-f]{64}\.sqlite$/);
+    const page = 4096 * 4;
+    overwrite(broken, page, "z".repeat(2000));
+    target = await target.again();
+    for (let i = 0; i < BOXES; i++) await target.ask(`/box-${i}/all`);
+    const { stderr } = target;
+    assert.match(stderr, new RegExp(`${path.basename(broken)} is damaged at offset ${page}: .*malformed`));
     await target.end();
 });
 

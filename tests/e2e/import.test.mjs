@@ -211,7 +211,7 @@ test("the folder may be the one that wrangler's is in", only, async (t) => {
     fs.mkdirSync(path.join(project, ".wrangler/state/v3"), { recursive: true });
     fs.renameSync(path.join(home, "theirs"), path.join(project, ".wrangler/state/v3/do"));
     fs.writeFileSync(path.join(project, ".wrangler/state/v3/do/values-Pile/notes.txt"), "mine");
-    const { stdout, stderr } = await run(DORMOUSE, ["import", "."], { cwd: project });
+    const { stdout, stderr } = await run(DORMOUSE, ["import", "project"], { cwd: home });
     assert.match(stdout, /^imported 13 objects/);
     assert.match(stderr, /^left out: .*notes\.txt: not a file of an object\n$/);
     assert.ok(fs.existsSync(path.join(project, ".dormouse/data/version")));
