@@ -97,6 +97,9 @@
 /* Journal */
 #define LIMIT_JOURNAL_SEGMENT_BYTES   (16 * 1024 * 1024) /* ours: recovery time against recycling */
 #define LIMIT_JOURNAL_SEGMENTS        8                  /* ours: more only when none comes free */
+#define LIMIT_HISTORY_DAYS            30                 /* CF: of point-in-time recovery */
+#define LIMIT_HISTORY_BYTES           (64 * 1024 * 1024) /* ours: of one object, and an image */
+#define LIMIT_HISTORY_IMAGE_BYTES     (INT64_C(1) << 30) /* ours: a restore is made in memory */
 #define LIMIT_JOURNAL_BATCH_BYTES     (4 * 1024 * 1024)  /* ours: then writers wait */
 
 /* Storage */

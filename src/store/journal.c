@@ -483,25 +483,37 @@ void journal_repin(struct journal *journal, struct journal_pin *pin, uint64_t ls
     pthread_mutex_unlock(&journal->mutex);
 }
 
-static uint64_t needed_lsn(const struct journal *journal)
+/* `beside` NULL, or a pin that does not count. */
+static uint64_t needed_lsn(const struct journal *journal, const struct journal_pin *beside)
 {
-    const struct list *oldest = list_first(&journal->pins);
     uint64_t undurable = journal_durable_lsn(journal) + 1;
     uint64_t pinned = undurable;
+    struct list *it;
 
-    if (oldest != NULL && !MUTANT(23))
-        pinned = ((const struct journal_pin *)oldest)->lsn;
+    list_for_each (it, &journal->pins) {
+        const struct journal_pin *pin = container_of(it, struct journal_pin, link);
+
+        if (pin == beside || MUTANT(23))
+            continue;
+        pinned = pin->lsn;
+        break;
+    }
     return pinned < undurable ? pinned : undurable;
 }
 
-uint64_t journal_needed_lsn(struct journal *journal)
+uint64_t journal_needed_beside(struct journal *journal, const struct journal_pin *pin)
 {
     uint64_t lsn;
 
     pthread_mutex_lock(&journal->mutex);
-    lsn = needed_lsn(journal);
+    lsn = needed_lsn(journal, pin);
     pthread_mutex_unlock(&journal->mutex);
     return lsn;
+}
+
+uint64_t journal_needed_lsn(struct journal *journal)
+{
+    return journal_needed_beside(journal, NULL);
 }
 
 void journal_release(struct journal *journal, bool hopeless)
@@ -509,7 +521,7 @@ void journal_release(struct journal *journal, bool hopeless)
     uint64_t needed;
 
     pthread_mutex_lock(&journal->mutex);
-    needed = needed_lsn(journal);
+    needed = needed_lsn(journal, NULL);
     RULE(2, list_empty(&journal->pins) ||
                 ((const struct journal_pin *)journal->pins.next)->lsn >= needed);
     journal->log->ops->release(journal->log, needed);

@@ -114,6 +114,9 @@ bool journal_is_unpinned(struct journal *journal);
 /* Everything below is needed by nobody. */
 uint64_t journal_needed_lsn(struct journal *journal);
 
+/* The same, were it not for this pin. */
+uint64_t journal_needed_beside(struct journal *journal, const struct journal_pin *pin);
+
 /* Tells the log what is needed no more, and those who wait for room. `hopeless`: there will be no
  * room soon (disk full), so appends that find none are refused at once. */
 void journal_release(struct journal *journal, bool hopeless);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "store/alarm_table.h"
 #include "store/checkpoint.h"
+#include "store/history.h"
 #include "store/journal.h"
 #include "store/log.h"
 #include "store/object_file.h"
@@ -204,6 +205,7 @@ int keeper_round(struct keeper *keeper, bool all)
     pthread_mutex_unlock(&keeper->mutex);
 
     keeper->disk_full = false;
+    history_round(store->history);
     journal_release(store->journal, false);
     make_room(keeper);
     r = alarm_table_round(store->alarms, all || full);
@@ -214,6 +216,7 @@ int keeper_round(struct keeper *keeper, bool all)
         journal_fail(store->journal, r);
         return err_pass(r);
     }
+    history_round(store->history);
     journal_release(store->journal, false);
     if (pressed(keeper, &counts) && counts.oldest_half_lsn > 0)
         want(store, counts.oldest_half_lsn);

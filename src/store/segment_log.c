@@ -814,6 +814,29 @@ static int segment_log_read(struct log *log, uint64_t from_lsn, log_batch_cb *cb
     return r < 0 ? err_pass(r) : r;
 }
 
+char *segment_log_find(struct log *log, uint64_t lsn, uint64_t *end_lsn)
+{
+    struct segment_log *self = of(log);
+    const char *path = NULL;
+    struct list *it;
+
+    pthread_mutex_lock(&self->mutex);
+    list_for_each (it, &self->full) {
+        const struct segment *segment = container_of(it, struct segment, link);
+
+        *end_lsn = segment->next_lsn;
+        path = segment->path;
+        if (*end_lsn > lsn)
+            break;
+    }
+    if (path == NULL || *end_lsn <= lsn) {
+        path = self->active != NULL && self->next_lsn > lsn ? self->active->path : NULL;
+        *end_lsn = UINT64_MAX; /* it goes on */
+    }
+    pthread_mutex_unlock(&self->mutex);
+    return path != NULL ? mem_strdup(path) : NULL;
+}
+
 /* ---- copying ---- */
 
 int segment_log_hold(struct log *log)

@@ -18,6 +18,7 @@
 #include "store/alarm_note.h"
 #include "store/alarm_table.h"
 #include "store/journal.h"
+#include "store/history.h"
 #include "store/keeper.h"
 #include "store/log.h"
 #include "store/namespaces.h"
@@ -320,6 +321,8 @@ static int open_all(struct store *store, struct err_text *why)
         r = alarm_table_open(store->alarms);
     }
     if (r == 0)
+        r = history_open(&store->history, store);
+    if (r == 0)
         r = keeper_round(store->keeper, true);
     if (store->keeper != NULL)
         sync_recovered(store, &recovered, pin);
@@ -345,6 +348,7 @@ static void store_free(struct store *store)
         keeper_stop(store->keeper);
     if (store->alarms != NULL)
         alarm_table_unpin(store->alarms); /* its statements, before the keeper's database */
+    history_close(store->history);
     keeper_destroy(store->keeper);
     if (store->journal != NULL)
         journal_destroy(store->journal);
@@ -371,6 +375,8 @@ int store_open(struct store **out, const struct store_options *options, struct e
         store->options.segment_size_bytes = LIMIT_JOURNAL_SEGMENT_BYTES;
     if (store->options.segment_count == 0)
         store->options.segment_count = LIMIT_JOURNAL_SEGMENTS;
+    if (store->options.history_bytes == 0)
+        store->options.history_bytes = LIMIT_HISTORY_BYTES;
     ASSERT(store->options.segment_count >= STORE_SEGMENTS_MIN);
     ASSERT(store->options.segment_size_bytes >= STORE_SEGMENT_BYTES_MIN);
     store->os = options->os;
@@ -404,6 +410,8 @@ void store_close(struct store *store)
     alarm_table_unpin(store->alarms);
     if (r == 0)
         r = keeper_finish(store->keeper);
+    if (r == 0)
+        history_finish(store->history);
     store->stopping = true;
     /* What a full disk kept out of its file is the next start's. */
     if (r == 0 && alarm_table_is_done(store->alarms) && journal_is_unpinned(store->journal))

@@ -36,6 +36,8 @@ struct store_options {
     unsigned shard_count;        /* shard threads that will attach */
     uint64_t segment_size_bytes; /* 0: the default in base/limits.h */
     unsigned segment_count;      /* half of them in use is pressure; 0: the default */
+    unsigned history_days;       /* of point-in-time recovery; 0: none */
+    uint64_t history_bytes;      /* of one object's; 0: the default */
     bool sync;                   /* false only in benchmarks of the layers above */
     bool stepped;                /* tests: no threads of its own, store_step() does their work */
 };

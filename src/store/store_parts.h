@@ -11,6 +11,7 @@
 #include "store/store.h"
 
 struct alarm_table;
+struct history;
 struct journal;
 struct keeper;
 struct log;
@@ -26,6 +27,7 @@ struct store {
     struct journal *journal;       /* owned */
     struct namespaces *namespaces; /* owned */
     struct alarm_table *alarms;    /* owned */
+    struct history *history;       /* owned; NULL: none is kept */
     struct keeper *keeper;         /* owned */
     struct store_shard **shards;   /* by index, NULL while not attached; the last is the keeper's */
     uint64_t wal_bytes_max;        /* memory WALs of one shard, together */

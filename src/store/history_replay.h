@@ -1,0 +1,55 @@
+#pragma once
+
+/*
+ * History replay
+ *
+ * The database of one object in memory, made by applying its records in order to what it was
+ * before them, up to a point in time. Commits whose end is not there, or comes after that point,
+ * are left out.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "store/bookmark.h"
+
+struct err_text;
+struct record;
+
+/* What the functions of history can find out. */
+enum history_result {
+    HISTORY_MISSING = 1, /* it does not reach back that far, or is damaged: `why` */
+};
+
+struct history_image {
+    uint8_t *data; /* owned: pages */
+    uint32_t size_pages;
+    uint32_t cap_pages;
+};
+
+struct history_replay {
+    struct history_image image;
+    struct bookmark until; /* undo_of does not count here */
+    uint64_t last_lsn;     /* of the last record taken, whole commit or not */
+    bool beyond;           /* a record after that point was seen */
+    struct buf pending;    /* records of a commit whose last one has not been seen */
+};
+
+void history_image_fini(struct history_image *image);
+
+/* The point is reached by everything with these numbers. */
+bool history_reached(const struct bookmark *until, uint64_t lsn, int64_t written_ms);
+
+/* Room for so many pages, new ones zero. HISTORY_MISSING: more than memory is given to it. */
+int history_image_resize(struct history_image *image, uint32_t size_pages, struct err_text *why);
+
+/* `encoded`: one record as record_parse() takes it. */
+int history_replay_take(struct history_replay *replay, uint64_t lsn, int64_t written_ms,
+                        struct bytes encoded, struct err_text *why);
+
+void history_replay_fini(struct history_replay *replay);
+
+/* A commit that builds on nothing before it: the object began here. */
+bool history_is_birth(const struct record *record);
