@@ -25,7 +25,7 @@
 /*
  * Of a round:
  *
- *     take the notes -> one transaction per APPLY_MAX of them, newest per object, with the LSN
+ *     take the notes -> one transaction per APPLY_MAX of them, with the LSN
  *     -> wait until its record is durable -> move the pin -> tell the shards
  *
  * The pin moves only after that wait: were the records of the notes overwritten by the very batch
@@ -50,8 +50,8 @@ struct alarm_table {
     struct journal_pin pin;
 
     pthread_mutex_t mutex; /* over what follows */
-    struct list notes;     /* alarm_note.base.link, durable, not applied */
-    size_t note_count;
+    struct list notes;     /* alarm_note.base.link, durable, not applied, in the order of LSNs */
+    struct map newest;     /* key -> the object's note in `notes`: there is one at most */
     uint64_t accepted_lsn; /* every note up to here is in `notes` or applied */
     uint64_t first_ns;     /* when the oldest note came */
 
@@ -114,6 +114,7 @@ void alarm_table_destroy(struct alarm_table *table)
         return;
     finalize(table);
     free_notes(&table->notes);
+    map_fini(&table->newest);
     pthread_mutex_destroy(&table->mutex);
     pthread_mutex_destroy(&table->shards_mutex);
     mem_free(table->shards);
@@ -226,20 +227,35 @@ int alarm_table_open(struct alarm_table *table)
 
 /* ---- from the journal ---- */
 
+/* Takes the place of what was known of the object before: a table that followed up to somewhere in
+ * between misses the older one, but then the newer stands behind the pin, in the journal. */
+static void add_note(struct alarm_table *table, struct alarm_note *note)
+{
+    struct bytes key = bytes_of(note->key, sizeof note->key);
+    struct alarm_note *older = map_remove(&table->newest, key);
+
+    if (older != NULL) {
+        ASSERT(older->base.lsn <= note->base.lsn);
+        list_remove(&older->base.link);
+        mem_free(older);
+    }
+    map_put(&table->newest, key, note);
+    list_push_back(&table->notes, &note->base.link);
+}
+
 void alarm_table_accept(struct alarm_table *table, uint64_t lsn, struct list *notes)
 {
+    struct list *link;
     bool many;
-    struct list *it;
 
     pthread_mutex_lock(&table->mutex);
     if (list_empty(&table->notes) && !list_empty(notes))
         table->first_ns = os_monotonic_ns(table->store->os);
-    list_for_each (it, notes)
-        table->note_count++;
-    list_splice_back(&table->notes, notes);
+    while ((link = list_pop_front(notes)) != NULL)
+        add_note(table, container_of(link, struct alarm_note, base.link));
     if (lsn > table->accepted_lsn)
         table->accepted_lsn = lsn;
-    many = table->note_count >= APPLY_MANY;
+    many = table->newest.count >= APPLY_MANY;
     pthread_mutex_unlock(&table->mutex);
     if (many)
         keeper_ask(table->store->keeper, false);
@@ -254,25 +270,34 @@ static void take_notes(struct alarm_table *table, struct list *taken, uint64_t *
 
     pthread_mutex_lock(&table->mutex);
     for (unsigned i = 0; i < APPLY_MAX && (link = list_pop_front(&table->notes)) != NULL; i++) {
+        struct alarm_note *note = container_of(link, struct alarm_note, base.link);
+
         list_push_back(taken, link);
-        *lsn = container_of(link, struct alarm_note, base.link)->base.lsn;
-        table->note_count--;
+        map_remove(&table->newest, bytes_of(note->key, sizeof note->key));
+        *lsn = note->base.lsn;
     }
     if (list_empty(&table->notes))
         *lsn = table->accepted_lsn;
     pthread_mutex_unlock(&table->mutex);
 }
 
-/* They could not be applied: back to the front. */
+/* They could not be applied: back to the front, but for those that there are newer ones of. */
 static void return_notes(struct alarm_table *table, struct list *taken)
 {
     struct list *link;
 
     pthread_mutex_lock(&table->mutex);
     while ((link = list_last(taken)) != NULL) {
+        struct alarm_note *note = container_of(link, struct alarm_note, base.link);
+        struct bytes key = bytes_of(note->key, sizeof note->key);
+
         list_remove(link);
+        if (map_get(&table->newest, key) != NULL) {
+            mem_free(note);
+            continue;
+        }
+        map_put(&table->newest, key, note);
         list_push_front(&table->notes, link);
-        table->note_count++;
     }
     pthread_mutex_unlock(&table->mutex);
 }
@@ -299,23 +324,17 @@ static int write_note(struct alarm_table *table, const struct alarm_note *note)
     return sqlite_check(table, rc);
 }
 
-/* Of several notes for one object the last one counts. */
 static int write_notes(struct alarm_table *table, const struct list *taken)
 {
-    struct map newest = {0};
-    struct alarm_note *note;
     struct list *it;
-    size_t at = 0;
     int r = 0;
 
     list_for_each (it, taken) {
-        note = container_of(it, struct alarm_note, base.link);
-        if (note->base.lsn > table->applied_lsn)
-            map_put(&newest, bytes_of(note->key, sizeof note->key), note);
+        const struct alarm_note *note = container_of(it, struct alarm_note, base.link);
+
+        if (r == 0 && note->base.lsn > table->applied_lsn)
+            r = write_note(table, note);
     }
-    while (r == 0 && (note = map_next(&newest, &at, NULL)) != NULL)
-        r = write_note(table, note);
-    map_fini(&newest);
     return r;
 }
 
@@ -499,8 +518,8 @@ int alarm_table_round(struct alarm_table *table, bool all)
     int r = 0;
 
     pthread_mutex_lock(&table->mutex);
-    due = all || table->note_count >= APPLY_MANY ||
-          (table->note_count > 0 &&
+    due = all || table->newest.count >= APPLY_MANY ||
+          (table->newest.count > 0 &&
            os_monotonic_ns(table->store->os) - table->first_ns > APPLY_AGE_NS);
     pthread_mutex_unlock(&table->mutex);
     while (due && more && r == 0)
