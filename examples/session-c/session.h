@@ -1,5 +1,9 @@
 #pragma once
 
+/*
+ * What the class and its front agree upon
+ */
+
 #include "web.h"
 
 #define PLAYERS_MAX  10

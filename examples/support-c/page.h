@@ -1,6 +1,8 @@
 #pragma once
 
-/* The page of a project, as its Makefile has made it of PAGE. */
+/*
+ * The page of a project, as its Makefile has made it of PAGE
+ */
 
 #include <stddef.h>
 

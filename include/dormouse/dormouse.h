@@ -484,8 +484,9 @@ struct dm_api {
     /* ---- since version 3 ---- */
 
     /* Workers KV, by the name of the binding; handles live as long as the process. What is written
-     * here is read there, by JavaScript too, once the callback has come. Values are bytes. Keys have
-     * 1 to 512 bytes, values at most 25 MiB. `reply` of kv_write() and kv_remove() may be NULL. */
+     * here is read there, by JavaScript too, once the callback has come. Values are bytes. Keys
+     * have 1 to 512 bytes, values at most 25 MiB. `reply` of kv_write() and kv_remove() may be
+     * NULL. */
     int (*kv_namespace)(struct dm_object *object, const char *binding, struct dm_kv **kv);
     /* {value: bytes, metadata}, metadata null if there is none; or null: no such key. */
     int (*kv_read)(struct dm_object *object, struct dm_kv *kv, struct dm_bytes key,

@@ -1,7 +1,7 @@
 /*
  * Keys are TEXT, which SQLite orders as KV lists them: by the bytes of their UTF-8. The first piece
- * of a value stands in its row, the rest of a long one in `piece`, because a row has a limit. Expired
- * keys are not seen any more; an alarm takes them away.
+ * of a value stands in its row, the rest of a long one in `piece`, because a row has a limit.
+ * Expired keys are not seen any more; an alarm takes them away.
  */
 
 #include "native/kv_store.h"

@@ -448,8 +448,8 @@ int native_fetch_out(struct dm_object *host, const struct dm_request *request, d
     return start(out, host);
 }
 
-/* The request as it came, with what `as` has in place of it. `keep`: all but its body stays with the
- * event. */
+/* The request as it came, with what `as` has in place of it. `keep`: all but its body stays with
+ * the event. */
 static struct fetch_request *request_taken(struct dm_event *event, const struct dm_request *as,
                                            bool keep)
 {
