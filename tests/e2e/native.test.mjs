@@ -67,6 +67,16 @@ test("an object in C calls an object in JavaScript", { skip }, async () => {
     assert.deepEqual(await call("a", "ask"), { value: "200 script got PUT /a/b" });
 });
 
+test("C and JavaScript have one Workers KV", { skip }, async () => {
+    const { inJs, inC, none, keys, refused } = await ask("/kv/k");
+    assert.deepEqual([inJs.value, inJs.metadata], ["schön", { by: "c" }]);
+    assert.deepEqual(inC, [true, { by: "js" }]);
+    assert.equal(none, null);
+    assert.deepEqual(keys[0], [{ name: "from c", metadata: { by: "c" } }, { name: "from js", metadata: { by: "js" } }]);
+    assert.deepEqual(keys[1], keys[0]);
+    assert.equal(refused.message, "Key name cannot be empty.");
+});
+
 test("keys are listed by prefix, backwards", { skip }, async () => {
     assert.deepEqual(await call("k", "keys"), { value: ["k:b=2", "k:a=1"] });
 });
