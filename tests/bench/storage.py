@@ -103,6 +103,8 @@ def storage_rows():
         Row(
             "SQL-heavy handler, 16 objects, 16 connections", "http", "/heavy/{n}", connections=16, objects=16,
         ),
+        Row("SQL toArray() of 1,000 rows, 1 connection", "http", "/rows/{n}", connections=1),
+        Row("SQL report (20 aggregates and 20 lists by index), 1 connection", "http", "/report/{n}", connections=1),
     ]
     return found
 

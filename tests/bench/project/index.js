@@ -22,6 +22,10 @@ export class Bench extends DurableObject {
                 return new Response(await this.ctx.storage.get("key"));
             case "heavy":
                 return new Response(this.heavy());
+            case "rows":
+                return new Response(this.rows());
+            case "report":
+                return new Response(this.report());
             default: {
                 const { 0: client, 1: server } = new WebSocketPair();
                 this.ctx.acceptWebSocket(server, [kind]);
@@ -40,6 +44,39 @@ export class Bench extends DurableObject {
         for (let i = 0; i < 200; i++) points += sql.exec("SELECT points FROM scores WHERE id = ?", i).one().points;
         const teams = sql.exec("SELECT team, count(*) AS n, sum(points) AS points FROM scores GROUP BY team ORDER BY points DESC").toArray();
         return `${points} ${teams.length}`;
+    }
+
+    /* A thousand rows that are read again and again. */
+    fillEvents() {
+        const { sql } = this.ctx.storage;
+        sql.exec(`CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, at INTEGER, kind TEXT, score REAL, note TEXT);
+            CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, at)`);
+        for (let i = 0; i < 1000; i++)
+            sql.exec("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)",
+                i, 1700000000000 + i * 1000, `kind ${i % 20}`, i / 7, i % 5 ? `what was noted about number ${i}` : null);
+        return true;
+    }
+
+    /* All of them, as a list. */
+    rows() {
+        this.filled ??= this.fillEvents();
+        const found = this.ctx.storage.sql.exec("SELECT id, at, kind, score, note FROM events ORDER BY id").toArray();
+        let sum = 0;
+        for (const row of found) sum += row.at % 7 + (row.note?.length ?? 0);
+        return `${found.length} ${sum}`;
+    }
+
+    /* Questions that an index answers, one after the other. */
+    report() {
+        this.filled ??= this.fillEvents();
+        const { sql } = this.ctx.storage;
+        let text = "";
+        for (let i = 0; i < 20; i++) {
+            const { n, best } = sql.exec("SELECT count(*) AS n, max(score) AS best FROM events WHERE kind = ? AND at > ?", `kind ${i}`, 1700000000000).one();
+            text += `${n} ${Math.floor(best)} `;
+            for (const { id } of sql.exec("SELECT id FROM events WHERE kind = ? ORDER BY at DESC LIMIT 5", `kind ${i}`)) text += `${id},`;
+        }
+        return text;
     }
 
     webSocketMessage(ws, message) {
