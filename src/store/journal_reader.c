@@ -245,6 +245,27 @@ static void note_damage(struct journal_reader *reader, const struct journal_file
                  (unsigned long long)file->later);
 }
 
+/* Records that are needed stand before the row: in what seemed to be torn, or nowhere. */
+static void note_missing(struct journal_reader *reader, uint64_t first_lsn)
+{
+    const struct journal_file *torn = NULL;
+
+    for (size_t i = 0; i < reader->count; i++) {
+        if (reader->files[i].role == JOURNAL_FILE_TORN)
+            torn = &reader->files[i];
+    }
+    reader->damaged = true;
+    if (torn != NULL)
+        err_text_set(&reader->damage,
+                     "%s is damaged at offset %llu: records from %llu on are needed, and after "
+                     "that place the journal goes on with %llu only",
+                     torn->path, (unsigned long long)torn->end,
+                     (unsigned long long)reader->needed_lsn, (unsigned long long)first_lsn);
+    else
+        err_text_set(&reader->damage, "the segment with record %llu is missing",
+                     (unsigned long long)reader->needed_lsn);
+}
+
 static const struct journal_file *find_in_row(const struct journal_reader *reader, bool last)
 {
     const struct journal_file *found = NULL;
@@ -273,11 +294,8 @@ static int find_damage(struct journal_reader *reader)
         if (file->later != JOURNAL_NOWHERE)
             note_damage(reader, file);
     }
-    if (!reader->damaged && reader->needed_lsn < first->first_lsn) {
-        reader->damaged = true;
-        err_text_set(&reader->damage, "the segment with record %llu is missing",
-                     (unsigned long long)reader->needed_lsn);
-    }
+    if (!reader->damaged && reader->needed_lsn < first->first_lsn)
+        note_missing(reader, first->first_lsn);
     return 0;
 }
 

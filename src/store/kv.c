@@ -15,6 +15,7 @@ struct kv_list {
     struct database *db; /* borrowed */
     sqlite3_stmt *sql;   /* owned; NULL when there is nothing to list, or it was canceled */
     struct list link;    /* database.kv_lists while there is a statement */
+    bool fresh;          /* stands on a row that was not handed out */
     bool canceled;
 };
 
@@ -160,6 +161,7 @@ static void let_go(struct kv_list *list)
     sqlite3_finalize(list->sql);
     list->sql = NULL;
     list_remove(&list->link);
+    list_init(&list->link);
 }
 
 void kv_cancel_lists(struct database *db)
@@ -191,6 +193,17 @@ int kv_list_open(struct database *db, const struct kv_range *range, struct kv_li
             return r;
         }
         list_push_back(&db->kv_lists, &list->link);
+        /* At once, as workerd does: from here on it is a statement that runs. */
+        rc = database_own_step(db, list->sql);
+        list->fresh = rc == SQLITE_ROW;
+        if (rc != SQLITE_ROW)
+            let_go(list);
+        if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+            int r = database_error(db, rc, why);
+
+            kv_list_close(list);
+            return r;
+        }
     }
     *out = list;
     return 0;
@@ -207,7 +220,8 @@ int kv_list_next(struct kv_list *list, struct bytes *key, struct bytes *value, s
     }
     if (list->sql == NULL)
         return KV_LIST_END;
-    rc = database_own_step(list->db, list->sql);
+    rc = list->fresh ? SQLITE_ROW : database_own_step(list->db, list->sql);
+    list->fresh = false;
     if (rc == SQLITE_ROW) {
         *key = bytes_of(sqlite3_column_text(list->sql, 0), 0);
         key->len = (size_t)sqlite3_column_bytes(list->sql, 0);
@@ -219,6 +233,11 @@ int kv_list_next(struct kv_list *list, struct bytes *key, struct bytes *value, s
         r = database_error(list->db, rc, why);
     let_go(list);
     return r;
+}
+
+bool kv_list_ended(const struct kv_list *list)
+{
+    return list->sql == NULL && !list->canceled;
 }
 
 void kv_list_close(struct kv_list *list)

@@ -47,4 +47,7 @@ enum kv_list_result {
 int kv_list_next(struct kv_list *list, struct bytes *key, struct bytes *value,
                  struct err_text *why);
 
+/* Nothing is left in it. */
+bool kv_list_ended(const struct kv_list *list);
+
 void kv_list_close(struct kv_list *list);

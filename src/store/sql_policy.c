@@ -250,7 +250,9 @@ static bool is_allowed(struct database *db, int action, const char *first, const
 {
     switch (action) {
     case SQLITE_SELECT:
-    case SQLITE_RECURSIVE: return true;
+    case SQLITE_RECURSIVE:
+    case SQLITE_ANALYZE: /* these two of every table, also when none is named */
+    case SQLITE_REINDEX: return true;
 
     case SQLITE_CREATE_TABLE:
     case SQLITE_CREATE_VIEW:
@@ -259,9 +261,7 @@ static bool is_allowed(struct database *db, int action, const char *first, const
     case SQLITE_DELETE:
     case SQLITE_INSERT:
     case SQLITE_READ:
-    case SQLITE_UPDATE: /* the second is a column */
-    case SQLITE_ANALYZE:
-    case SQLITE_REINDEX: return sql_policy_name_is_allowed(first);
+    case SQLITE_UPDATE: /* the second is a column */ return sql_policy_name_is_allowed(first);
 
     case SQLITE_ALTER_TABLE: return sql_policy_name_is_allowed(second);
 

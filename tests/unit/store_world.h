@@ -52,6 +52,7 @@ static inline int store_world_try_open(struct store_world *world, struct err_tex
         .shard_count = world->shard_count,
         .segment_size_bytes = 256 * 1024,
         .segment_count = 4,
+        .history_days = 30,
         .sync = true,
         .stepped = true,
     };
