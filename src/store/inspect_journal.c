@@ -216,9 +216,12 @@ static int print_file(struct printing *printing, struct journal_reader *journal,
 {
     int r = 0;
 
-    if (file->role == JOURNAL_FILE_PART) {
-        inspect_say(printing->output, "%s  segment %" PRIu64 "  %" PRIu64 " bytes", file->path,
-                    file->number, file->size);
+    if (file->role == JOURNAL_FILE_PART || file->role == JOURNAL_FILE_TORN) {
+        inspect_say(printing->output, "%s  segment %" PRIu64 "  %" PRIu64 " bytes%s", file->path,
+                    file->number, file->size,
+                    file->role == JOURNAL_FILE_TORN
+                        ? "  was being reused: the journal does not go on from it"
+                        : "");
         r = journal_file_walk(journal, file, print_batch, printing);
         if (r == 0)
             print_end(printing, file);
