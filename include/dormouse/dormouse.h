@@ -465,7 +465,7 @@ struct dm_api {
                         const char *name, const struct dm_request *request,
                         const struct dm_peer *peer, void *data);
 
-    /* Zeroed memory that goes when the event has been answered. */
+    /* Zeroed memory that goes, as the event does, at the end of the turn that answers it. */
     void *(*alloc)(struct dm_event *event, size_t size);
 
     /* JSON. What they give is borrowed. Nested at most 64 deep. Written, undefined members are left

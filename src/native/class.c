@@ -29,14 +29,22 @@ struct dm_object *host_create(struct native_shard *home, struct object *object)
     host->object = object;
     list_init(&host->laters);
     list_init(&host->events);
+    list_init(&host->answered);
     list_init(&host->rows);
     list_init(&host->sections);
     return host;
 }
 
+static void free_events(struct list *events)
+{
+    while (!list_empty(events))
+        event_free(container_of(list_first(events), struct dm_event, link));
+}
+
 void host_leave(struct dm_object *host)
 {
     rows_close_all(host);
+    free_events(&host->answered);
     if (host->scratch.total > 0)
         arena_reset(&host->scratch);
 }
@@ -52,8 +60,8 @@ void host_destroy(struct dm_object *host)
     }
     sections_drop_all(host);
     rows_close_all(host);
-    while (!list_empty(&host->events))
-        event_free(container_of(list_first(&host->events), struct dm_event, link));
+    free_events(&host->answered);
+    free_events(&host->events);
     arena_fini(&host->scratch);
     mem_free(host);
 }
@@ -149,8 +157,8 @@ void event_answer(struct dm_event *event, struct event_result *result)
     if (event->event != NULL) {
         event_finish(event->event, result);
         event->event = NULL;
-        if (!event->handling)
-            event_free(event);
+        list_remove(&event->link);
+        list_push_back(&event->host->answered, &event->link);
     } else {
         event->result = *result;
         front_answer(event);
@@ -163,13 +171,7 @@ void event_handled(struct dm_event *event, int r)
     struct event_result result = {0};
     bool owes = event->kind == EVENT_FETCH || event->kind == EVENT_CALL;
 
-    event->handling = false;
-    if (event->answered) {
-        if (event->reply == NULL)
-            event_free(event);
-        return;
-    }
-    if (r == DM_LATER || event->forwarded)
+    if (event->answered || r == DM_LATER || event->forwarded)
         return;
     if (r < 0) {
         result.failure = host_failure(event->host, 0);
@@ -199,7 +201,6 @@ static void deliver_fetch(struct dm_object *host, struct event *event)
     }
     opened = event_open(host, EVENT_FETCH, event);
     event_show_request(opened, event->fetch.request);
-    opened->handling = true;
     event_handled(opened, host->class->fetch(host->self, host, opened, &opened->view));
 }
 
@@ -210,7 +211,6 @@ static void deliver_call(struct dm_object *host, struct event *event)
     struct event_result result = {0};
     int r = 0;
 
-    opened->handling = true;
     if (event->call.arguments == NULL || host->class->call == NULL) {
         event_handled(opened, native_unknown_method(opened));
         return;
@@ -239,7 +239,6 @@ static void deliver_alarm(struct dm_object *host, struct event *event)
         return;
     }
     opened = event_open(host, EVENT_ALARM, event);
-    opened->handling = true;
     event_handled(opened, host->class->alarm(host->self, host, opened, event->alarm.scheduled_ms,
                                              event->alarm.retry_count));
 }

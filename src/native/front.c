@@ -64,7 +64,6 @@ void native_fetch(struct native_shard *home, struct fetch_request *request,
     event->reply_data = data;
     home->front_events++;
     event_show_request(event, request);
-    event->handling = true;
     if (r >= 0)
         r = front->fetch(home->front->self, home->front, event, &event->view);
     event_handled(event, r);

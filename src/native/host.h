@@ -47,7 +47,8 @@ struct dm_object {
     size_t timers;
     bool over;            /* the instance is being destroyed */
     struct list laters;   /* later.link */
-    struct list events;   /* dm_event.link: not answered */
+    struct list events;   /* dm_event.link: not answered; of a front: not replied to */
+    struct list answered; /* dm_event.link: in this turn */
     struct list rows;     /* dm_rows.link */
     struct list sections; /* dm_section.link */
 };
@@ -87,7 +88,6 @@ struct dm_event {
     struct dm_request view;
     struct arena memory;
     bool forwarded; /* somebody else answers */
-    bool handling;  /* its handler is on the stack */
     bool answered;
     bool queued;      /* `message` is on its way */
     struct list link; /* host.events */
@@ -97,7 +97,7 @@ struct dm_event {
 struct dm_event *event_open(struct dm_object *host, enum event_kind kind, struct event *event);
 /* The request as the library sees it. */
 void event_show_request(struct dm_event *event, struct fetch_request *request);
-/* Once; takes what `result` holds. Frees the event, now or when its handler has returned. */
+/* Once; takes what `result` holds. The event goes when the turn ends. */
 void event_answer(struct dm_event *event, struct event_result *result);
 /* The handler has returned `r`. */
 void event_handled(struct dm_event *event, int r);

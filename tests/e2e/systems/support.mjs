@@ -28,7 +28,8 @@ export function systemProject(name) {
     const project = path.join(ROOT, "examples", VARIANT ? `${name}-${VARIANT}` : name);
     if (VARIANT === "c") {
         const flags = `DORMOUSE_CFLAGS=-I${path.join(ROOT, "include")}`;
-        execFileSync("make", ["-s", "-C", project, flags, "CFLAGS=-O2 -g -Wall -Wextra -Werror"], { stdio: "inherit" });
+        const compiler = `CFLAGS=-O2 -g -Wall -Wextra -Werror ${process.env.NATIVE_CFLAGS ?? ""}`;
+        execFileSync("make", ["-s", "-C", project, flags, compiler], { stdio: "inherit" });
     }
     return project;
 }
