@@ -64,6 +64,14 @@ static struct dm_request identified(const struct ask *ask)
     return as;
 }
 
+/* The room was lost, or has too much to do. */
+static void turned_away(void *instance, struct dm_object *front, void *data,
+                        const struct dm_reply *reply)
+{
+    (void)instance, (void)front;
+    ask_failed(data, reply);
+}
+
 static int enter(struct ask *ask)
 {
     struct dm_bytes after = dm->query(ask->front, ask->request->url, "after");
@@ -83,7 +91,7 @@ static int enter(struct ask *ask)
     as = identified(ask);
     room_of(ask, room);
     dm->id_from_name(rooms, room, &id);
-    return dm->forward(ask->event, rooms, &id, room, &as);
+    return dm->try_forward(ask->event, rooms, &id, room, &as, turned_away, ask);
 }
 
 static void listed(void *instance, struct dm_object *front, void *data,
