@@ -5,6 +5,7 @@
 
 #include "native/json.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -379,11 +380,67 @@ struct writer {
 
 static int write_value(struct writer *writer, const struct dm_value *value, unsigned depth);
 
-/* The fewest digits that are read back as the same number. */
-static void write_number(struct writer *writer, double number)
+/* A number in the fewest digits that are read back as the same: 0.DIGITS times 10^point. */
+struct decimal {
+    char digits[20];
+    int count;
+    int point;
+};
+
+static void decimal_of(double number, struct decimal *decimal)
 {
+    /* Fifteen digits are always kept, but by numbers so small that they have fewer. */
+    int count = number < DBL_MIN ? 1 : DBL_DIG;
     char text[40];
 
+    do {
+        snprintf(text, sizeof text, "%.*e", count - 1, number);
+    } while (strtod(text, NULL) != number && count++ < DBL_DECIMAL_DIG);
+    decimal->digits[0] = text[0];
+    memcpy(decimal->digits + 1, text + 2, (size_t)count - 1);
+    while (count > 1 && decimal->digits[count - 1] == '0')
+        count--;
+    decimal->count = count;
+    decimal->point = atoi(strchr(text, 'e') + 1) + 1;
+}
+
+static void write_zeros(struct buf *out, int count)
+{
+    while (count-- > 0)
+        buf_append_byte(out, '0');
+}
+
+/* `number` is positive. As JavaScript writes it (ECMA-262, Number::toString), because programs
+ * compare what both languages have written. */
+static void write_decimal(struct buf *out, double number)
+{
+    struct decimal decimal;
+    int point, before;
+
+    decimal_of(number, &decimal);
+    point = decimal.point;
+    if (point <= -6 || point > 21) {
+        before = 1;
+    } else if (point <= 0) {
+        buf_append_string(out, "0.");
+        write_zeros(out, -point);
+        before = decimal.count;
+    } else {
+        before = point < decimal.count ? point : decimal.count;
+    }
+    buf_append(out, decimal.digits, (size_t)before);
+    if (before < decimal.count) {
+        buf_append_byte(out, '.');
+        buf_append(out, decimal.digits + before, (size_t)(decimal.count - before));
+    }
+    if (point <= -6 || point > 21)
+        buf_append_format(out, "e%+d", point - 1);
+    else
+        write_zeros(out, point - decimal.count);
+}
+
+static void write_number(struct writer *writer, double number)
+{
     if (!isfinite(number)) {
         buf_append_string(writer->out, "null");
         return;
@@ -392,12 +449,9 @@ static void write_number(struct writer *writer, double number)
         buf_append_format(writer->out, "%.0f", number == 0 ? 0 : number);
         return;
     }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number)
-            break;
-    }
-    buf_append_string(writer->out, text);
+    if (number < 0)
+        buf_append_byte(writer->out, '-');
+    write_decimal(writer->out, fabs(number));
 }
 
 static void write_clean(struct writer *writer, struct bytes text)

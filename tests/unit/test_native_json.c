@@ -118,6 +118,40 @@ TEST(the_last_of_equal_members_counts)
     arena_fini(&arena);
 }
 
+TEST(numbers_look_as_javascript_writes_them)
+{
+    static const struct {
+        double number;
+        const char *text;
+    } cases[] = {
+        {1e-7, "1e-7"},
+        {1e-6, "0.000001"},
+        {1.5e-7, "1.5e-7"},
+        {-1.25e-9, "-1.25e-9"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {1.0 / 3, "0.3333333333333333"},
+        {99.95, "99.95"},
+        {0.5, "0.5"},
+        {123456.789, "123456.789"},
+        {1e15, "1000000000000000"},
+        {123456789012345680000.0, "123456789012345680000"},
+        {1e21, "1e+21"},
+        {-1.5e300, "-1.5e+300"},
+        {1.7976931348623157e308, "1.7976931348623157e+308"},
+        {2.2250738585072014e-308, "2.2250738585072014e-308"},
+        {5e-324, "5e-324"},
+        {-0.0, "0"},
+        {9007199254740993.0, "9007199254740992"},
+        {5e-310, "5e-310"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dm_value value = dm_number(cases[i].number);
+
+        CHECK(writes(&value, cases[i].text));
+    }
+}
+
 TEST(depth_is_bounded_both_ways)
 {
     char text[300];
