@@ -21,6 +21,12 @@ static void copy(char *to, size_t size, struct dm_bytes from)
     to[len] = '\0';
 }
 
+static void set_name(struct track *track, struct dm_bytes name)
+{
+    track->name_len = name.len < sizeof track->name ? name.len : sizeof track->name;
+    memcpy(track->name, name.data, track->name_len);
+}
+
 void state_new(struct state *state)
 {
     static const size_t usual[] = {0, 1, 2, 5};
@@ -31,7 +37,7 @@ void state_new(struct state *state)
 
         track->sound = sounds[usual[i]];
         copy(track->id, sizeof track->id, dm_str(track->sound));
-        copy(track->name, sizeof track->name, dm_str(track->sound));
+        set_name(track, dm_str(track->sound));
         copy(track->steps, sizeof track->steps, dm_str(STEPS_USUAL));
         track->volume = VOLUME_USUAL;
     }
@@ -154,7 +160,7 @@ static void repair_name(const struct dm_value *value, struct track *track, struc
 
     if (name.data == NULL || name.len != value->bytes.len)
         note(repairs, "a track has a name");
-    copy(track->name, sizeof track->name, name.data != NULL ? name : dm_str(track->sound));
+    set_name(track, name.data != NULL ? name : dm_str(track->sound));
 }
 
 static void repair_track(const struct dm_value *found, struct track *track, struct repairs *repairs)
@@ -250,7 +256,8 @@ void state_repair(const struct dm_value *found, struct state *state, struct repa
 static struct dm_value track_show(const struct track *track, struct track_view *view)
 {
     view->members[0] = (struct dm_member){dm_str("id"), dm_string(track->id)};
-    view->members[1] = (struct dm_member){dm_str("name"), dm_string(track->name)};
+    view->members[1] = (struct dm_member){dm_str("name"), dm_string("")};
+    view->members[1].value.bytes = dm_bytes(track->name, track->name_len);
     view->members[2] = (struct dm_member){dm_str("sound"), dm_string(track->sound)};
     view->members[3] = (struct dm_member){dm_str("steps"), dm_string(track->steps)};
     view->members[4] = (struct dm_member){dm_str("volume"), dm_number(track->volume)};

@@ -20,7 +20,8 @@
 
 struct track {
     char id[ID_SIZE];
-    char name[NAME_UNITS * 3 + 1];
+    char name[NAME_UNITS * 3]; /* any characters, also NUL */
+    size_t name_len;
     const char *sound; /* one of a table */
     char steps[STEPS_MAX + 1];
     double volume;
