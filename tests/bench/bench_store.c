@@ -2,12 +2,15 @@
  * What the store can do, without anything above it: one line per number.
  *
  *     bench_store [folder [parts [seconds]]]
- *                                parts: one many read kv alarm new recovery; seconds for each line
+ *                                parts: one many shards read kv alarm new recovery; seconds for each
+ *                                line
  *
  * One shard thread keeps as many commits in flight as the line says; each commit inserts one row of
- * about 100 bytes. Beside it stands what the disk can do: writing and syncing 4 KB in a loop.
+ * about 100 bytes. `shards` has two of them share the objects and the commits, as the server does on
+ * two cores. Beside it stands what the disk can do: writing and syncing 4 KB in a loop.
  */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +33,7 @@
 #define OBJECTS_MAX 10000
 #define SAMPLES_MAX 2000000
 #define FLIGHT_MAX  256
+#define SHARDS      2
 
 /* A full journal: it holds this much before the keeper makes its oldest half free. */
 #define RECOVERY_BYTES (60u << 20)
@@ -47,6 +51,7 @@ struct bench {
     struct store_shard *shard;
     uint32_t ns;
     struct database *objects[OBJECTS_MAX];
+    unsigned first; /* the number of objects[0] */
 
     int wake_pipe[2];
     struct flight flights[FLIGHT_MAX]; /* a ring, oldest first */
@@ -94,27 +99,43 @@ static void wait_for_wake(struct bench *bench)
     store_shard_poll(bench->shard);
 }
 
-static void open_store(struct bench *bench)
+static void open_shard(struct bench *bench, unsigned index)
 {
-    struct store_options options = {
-        .os = bench->os, .dir = bench->dir, .shard_count = 1, .sync = true};
     struct store_shard_listener listener = {.wake = wake, .durable = durable, .data = bench};
-    struct err_text why;
 
-    if (store_open(&bench->store, &options, &why) != 0)
-        fail("open", why.text);
-    bench->shard = store_shard_create(bench->store, 0, &listener);
+    bench->shard = store_shard_create(bench->store, index, &listener);
     if (store_namespace(bench->store, "bench-Object", &bench->ns) != 0)
         fail("namespace", "");
 }
 
-static void close_store(struct bench *bench)
+static void close_shard(struct bench *bench)
 {
     for (unsigned i = 0; i < OBJECTS_MAX; i++) {
         database_close(bench->objects[i]);
         bench->objects[i] = NULL;
     }
     store_shard_destroy(bench->shard);
+}
+
+static void open_files(struct bench *bench, unsigned shard_count)
+{
+    struct store_options options = {
+        .os = bench->os, .dir = bench->dir, .shard_count = shard_count, .sync = true};
+    struct err_text why;
+
+    if (store_open(&bench->store, &options, &why) != 0)
+        fail("open", why.text);
+}
+
+static void open_store(struct bench *bench)
+{
+    open_files(bench, 1);
+    open_shard(bench, 0);
+}
+
+static void close_store(struct bench *bench)
+{
+    close_shard(bench);
     store_close(bench->store);
 }
 
@@ -135,7 +156,7 @@ static struct database *object(struct bench *bench, unsigned number)
     struct err_text why;
 
     if (bench->objects[number] == NULL) {
-        make_id(number, id);
+        make_id(bench->first + number, id);
         if (database_open(&bench->objects[number], bench->shard, bench->ns, id, NULL, &why) != 0)
             fail("database_open", why.text);
     }
@@ -254,11 +275,8 @@ static void print_rate(struct bench *bench, const struct measurement *measured, 
     fflush(stdout);
 }
 
-static void bench_inserts(struct bench *bench, unsigned in_flight, unsigned objects)
+static void make_tables(struct bench *bench, unsigned objects)
 {
-    struct measurement measured;
-    unsigned next = 0;
-
     for (unsigned i = 0; i < objects; i++) {
         exec(object(bench, i),
              "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, at INTEGER, text TEXT)",
@@ -268,19 +286,106 @@ static void bench_inserts(struct bench *bench, unsigned in_flight, unsigned obje
         commit(bench, object(bench, i), 0);
     }
     drain(bench);
-    begin(bench, &measured);
-    while (still_running(bench, &measured)) {
+}
+
+static void keep_inserting(struct bench *bench, struct measurement *measured, unsigned in_flight,
+                           unsigned objects)
+{
+    unsigned next = 0;
+
+    while (still_running(bench, measured)) {
         store_shard_hold(bench->shard); /* as a turn of actor/ does */
         while (bench->count < in_flight) {
             insert(bench, next);
             next = (next + 1) % objects;
-            measured.done++;
+            measured->done++;
         }
         store_shard_let_go(bench->shard);
         wait_for_wake(bench);
     }
     drain(bench);
+}
+
+static void bench_inserts(struct bench *bench, unsigned in_flight, unsigned objects)
+{
+    struct measurement measured;
+
+    make_tables(bench, objects);
+    begin(bench, &measured);
+    keep_inserting(bench, &measured, in_flight, objects);
     print_rate(bench, &measured, "insert", in_flight, objects);
+}
+
+/* One of the shards that share the work. */
+struct part {
+    struct bench bench;
+    pthread_t thread;
+    pthread_barrier_t *ready;
+    struct measurement measured;
+    unsigned index, in_flight, objects;
+};
+
+static void *run_part(void *data)
+{
+    struct part *part = data;
+    struct bench *bench = &part->bench;
+
+    open_shard(bench, part->index);
+    make_tables(bench, part->objects);
+    pthread_barrier_wait(part->ready);
+    begin(bench, &part->measured);
+    keep_inserting(bench, &part->measured, part->in_flight, part->objects);
+    pthread_barrier_wait(part->ready);
+    close_shard(bench);
+    return NULL;
+}
+
+static void take_samples(struct bench *bench, const struct bench *from)
+{
+    for (size_t i = 0; i < from->sample_count && bench->sample_count < SAMPLES_MAX; i++)
+        bench->samples[bench->sample_count++] = from->samples[i];
+}
+
+/* The same with a thread for each shard; each has its own share of the objects. */
+static void bench_shards(struct bench *bench, unsigned in_flight, unsigned objects)
+{
+    struct part *parts = mem_new_array(struct part, SHARDS);
+    struct measurement measured;
+    pthread_barrier_t ready;
+
+    open_files(bench, SHARDS);
+    pthread_barrier_init(&ready, NULL, SHARDS + 1);
+    for (unsigned i = 0; i < SHARDS; i++) {
+        struct part *part = &parts[i];
+
+        part->bench = (struct bench){.os = bench->os,
+                                     .run_ns = bench->run_ns,
+                                     .store = bench->store,
+                                     .first = i * objects / SHARDS,
+                                     .samples = mem_new_array(uint32_t, SAMPLES_MAX)};
+        part->ready = &ready;
+        part->index = i;
+        part->in_flight = in_flight / SHARDS;
+        part->objects = objects / SHARDS;
+        if (pipe(part->bench.wake_pipe) != 0 ||
+            pthread_create(&part->thread, NULL, run_part, part) != 0)
+            fail("shard", "");
+    }
+    pthread_barrier_wait(&ready);
+    begin(bench, &measured);
+    pthread_barrier_wait(&ready);
+    for (unsigned i = 0; i < SHARDS; i++) {
+        measured.done += parts[i].measured.done;
+        take_samples(bench, &parts[i].bench);
+    }
+    print_rate(bench, &measured, "shards", in_flight, objects);
+    for (unsigned i = 0; i < SHARDS; i++) {
+        pthread_join(parts[i].thread, NULL);
+        mem_free(parts[i].bench.samples);
+    }
+    pthread_barrier_destroy(&ready);
+    store_close(bench->store);
+    mem_free(parts);
 }
 
 static void bench_new_objects(struct bench *bench)
@@ -518,6 +623,11 @@ int main(int argc, char **argv)
     if (wanted(argv, argc, "alarm"))
         bench_alarms(&bench);
     close_store(&bench);
+    if (wanted(argv, argc, "shards")) {
+        snprintf(bench.dir, sizeof bench.dir, "%s/bench-store-%ld-shards",
+                 argc > 1 ? argv[1] : "/tmp", (long)getpid());
+        bench_shards(&bench, 256, 1000);
+    }
     if (wanted(argv, argc, "recovery")) {
         snprintf(bench.dir, sizeof bench.dir, "%s/bench-store-%ld-full",
                  argc > 1 ? argv[1] : "/tmp", (long)getpid());

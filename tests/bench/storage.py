@@ -20,7 +20,7 @@ BARE = os.environ.get("BARE_BIN", os.path.join(os.path.dirname(LOAD), "bare"))
 WAKES = 300
 
 CORE_LINE = re.compile(
-    r"(?P<what>insert|kv put)\s+(?P<clients>\d+) in flight,\s+(?P<objects>\d+) objects:\s+(?P<rate>\d+)/s"
+    r"(?P<what>insert|kv put|shards)\s+(?P<clients>\d+) in flight,\s+(?P<objects>\d+) objects:\s+(?P<rate>\d+)/s"
     r"\s+p50\s+(?P<p50>\d+) us\s+p99\s+(?P<p99>\d+) us\s+cpu (?P<cpu>[\d.]+) us\s+written (?P<bytes>\d+) B"
 )
 
@@ -157,7 +157,7 @@ def print_core(seconds):
     folder = tempfile.mkdtemp(prefix="dormouse-bench-")
     each = "fdatasync before it is acknowledged"
     try:
-        print("| storage core, one thread, no HTTP, no JavaScript | durability | ops/s | p50 / p99 µs | CPU µs/op | written B/op | × SQLite |")
+        print("| storage core, one thread where not said, no HTTP, no JavaScript | durability | ops/s | p50 / p99 µs | CPU µs/op | written B/op | × SQLite |")
         print("|---|---|---:|---:|---:|---:|---:|")
         core_row("bare: 4 KiB in place and fdatasync, in a loop", each, bare(folder, "sync", seconds))
         limits = {}
@@ -169,7 +169,7 @@ def print_core(seconds):
                 "synchronous=FULL", limits[objects, threads],
             )
         done = subprocess.run(
-            [BENCH_STORE, folder, "one many kv read recovery new", str(seconds)],
+            [BENCH_STORE, folder, "one many shards kv read recovery new", str(seconds)],
             capture_output=True, text=True, check=True,
         )
         rest = []
@@ -181,8 +181,9 @@ def print_core(seconds):
             many = int(match["objects"]) > 1
             limit = limits[1000, 16 if int(match["clients"]) > 1 else 1] if many else limits[1, 1]
             core_row(
-                "%s, %s under way, %s" % (
-                    "durable " + match["what"], match["clients"], "1,000 objects" if many else "1 object"),
+                "durable %s, %s under way, %s" % (
+                    match["what"].replace("shards", "insert, two shards"), match["clients"],
+                    "1,000 objects" if many else "1 object"),
                 each,
                 {"rate": float(match["rate"]), "p50_us": int(match["p50"]), "p99_us": int(match["p99"]),
                  "cpu_us": float(match["cpu"]), "bytes": float(match["bytes"])},
