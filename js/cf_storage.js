@@ -407,15 +407,23 @@ export class DurableObjectStorage extends StorageOperations {
     return promise;
   }
 
-  getCurrentBookmark() {
-    return Promise.reject(new Error(NO_RECOVERY));
+  /* A bookmark speaks of what is durable. */
+  async getCurrentBookmark() {
+    if (!this._sqlite) throw new Error(NO_RECOVERY);
+    await natives.storage_sync(this._h);
+    return natives.bookmark_now(this._h);
   }
 
-  getBookmarkForTime() {
-    return Promise.reject(new Error(NO_RECOVERY));
+  async getBookmarkForTime(time) {
+    if (!this._sqlite) throw new Error(NO_RECOVERY);
+    const ms = time instanceof Date ? time.getTime() : Number(time);
+    if (!Number.isFinite(ms)) throw new TypeError("getBookmarkForTime() needs a time: a Date, or milliseconds since the UNIX epoch.");
+    return natives.bookmark_at(this._h, ms);
   }
 
-  onNextSessionRestoreBookmark() {
-    return Promise.reject(new Error(NO_RECOVERY));
+  async onNextSessionRestoreBookmark(bookmark) {
+    if (!this._sqlite) throw new Error(NO_RECOVERY);
+    await natives.storage_sync(this._h);
+    return natives.restore_later(this._h, `${bookmark}`);
   }
 }

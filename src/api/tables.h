@@ -16,5 +16,6 @@ void api_namespace_install(struct js_realm *realm, JSObjectRef natives);
 void api_object_install(struct js_realm *realm, JSObjectRef natives);
 void api_socket_install(struct js_realm *realm, JSObjectRef natives);
 void api_sql_install(struct js_realm *realm, JSObjectRef natives);
+void api_bookmarks_install(struct js_realm *realm, JSObjectRef natives);
 void api_storage_install(struct js_realm *realm, JSObjectRef natives);
 void api_timer_install(struct js_realm *realm, JSObjectRef natives);

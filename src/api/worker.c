@@ -96,6 +96,7 @@ static void install_natives(struct worker *worker, JSObjectRef natives)
     api_socket_install(realm, natives);
     api_sql_install(realm, natives);
     api_storage_install(realm, natives);
+    api_bookmarks_install(realm, natives);
     api_timer_install(realm, natives);
     js_builtin_install(realm, natives);
     js_natives_install(realm, natives, module_natives, JS_COUNT(module_natives));

@@ -24,6 +24,8 @@ struct values {
     int64_t hibernate_after_ms;
     bool trust_proxy;
     int64_t cpu_limit_ms;
+    int64_t history_days;
+    int64_t history_mb;
     int64_t grace_ms;
     bool help;
 };
@@ -62,6 +64,10 @@ static const struct option options[] = {
      "how long idle (10000)", 1, DAY_MS, NULL},
     {"cpu-limit", 0, OPTION_NUMBER, AT(cpu_limit_ms), "MS",
      "processor time of one event; 0 is no limit (30000)", 0, DAY_MS, NULL},
+    {"history-days", 0, OPTION_NUMBER, AT(history_days), "N",
+     "how far back point-in-time recovery goes; 0 keeps no history (30)", 0, 3650, NULL},
+    {"history-mb", 0, OPTION_NUMBER, AT(history_mb), "N",
+     "history kept of one object at most, beside its newest image (64)", 1, 1048576, NULL},
     {"trust-proxy", 0, OPTION_FLAG, AT(trust_proxy), NULL,
      "clients come through a proxy: believe its X-Forwarded-For and X-Forwarded-Proto", 0, 0, NULL},
     {"grace", 0, OPTION_NUMBER, AT(grace_ms), "MS",
@@ -100,6 +106,8 @@ static int run_with(const struct values *values, const struct run_mode *mode, co
         .hibernate_after_ms = values->hibernate_after_ms,
         .proxied = values->trust_proxy,
         .cpu_limit_ms = values->cpu_limit_ms,
+        .history_days = (unsigned)values->history_days,
+        .history_bytes = (uint64_t)values->history_mb << 20,
         .grace_ms = values->grace_ms,
     };
     enum log_level level;
@@ -118,6 +126,8 @@ int run_project(const struct command *command, const struct run_mode *mode, int 
         .evict = "idle",
         .hibernate_after_ms = HIBERNATE_AFTER_MS,
         .cpu_limit_ms = LIMIT_CPU_MS,
+        .history_days = LIMIT_HISTORY_DAYS,
+        .history_mb = LIMIT_HISTORY_BYTES >> 20,
         .grace_ms = GRACE_MS,
     };
     struct option_texts rest = {0};

@@ -176,6 +176,7 @@ static void take_options(struct dm_server *server, const struct dm_server_option
         .hibernate_after_ms =
             options->hibernate_after_ms > 0 ? options->hibernate_after_ms : HIBERNATE_AFTER_MS,
         .cpu_limit_ms = options->cpu_limit_ms > 0 ? options->cpu_limit_ms : LIMIT_CPU_MS,
+        .history_days = LIMIT_HISTORY_DAYS,
         .grace_ms = GRACE_MS,
     };
     if (options->log == NULL)

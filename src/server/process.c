@@ -518,6 +518,8 @@ static void *open_store(void *arg)
         .os = os_real(),
         .dir = process->data_dir,
         .shard_count = process->options->shards,
+        .history_days = process->options->history_days,
+        .history_bytes = process->options->history_bytes,
         .sync = true,
     };
 

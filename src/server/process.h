@@ -51,6 +51,8 @@ struct process_options {
     int64_t hibernate_after_ms;
     bool proxied; /* clients come through a proxy that is to be believed */
     int64_t cpu_limit_ms;
+    unsigned history_days;  /* of point-in-time recovery; 0: none */
+    uint64_t history_bytes; /* kept of one object; 0: the default */
     int64_t grace_ms;
 };
 

@@ -118,9 +118,10 @@ static int check_time(const struct store *store, int64_t time_ms, struct err_tex
     return 0;
 }
 
-int restore_bookmark_at(struct store *store, int64_t time_ms, char text[BOOKMARK_TEXT_SIZE],
+int restore_bookmark_at(struct database *db, int64_t time_ms, char text[BOOKMARK_TEXT_SIZE],
                         struct err_text *why)
 {
+    const struct store *store = db->pages.shard->store;
     struct bookmark bookmark = {.time_ms = time_ms};
     int r = store->history != NULL ? check_time(store, time_ms, why) : refuse(why, no_recovery);
 

@@ -26,7 +26,7 @@ enum restore_result {
 int restore_bookmark_now(struct database *db, char text[BOOKMARK_TEXT_SIZE], struct err_text *why);
 
 /* The state at a time, ms since 1970. */
-int restore_bookmark_at(struct store *store, int64_t time_ms, char text[BOOKMARK_TEXT_SIZE],
+int restore_bookmark_at(struct database *db, int64_t time_ms, char text[BOOKMARK_TEXT_SIZE],
                         struct err_text *why);
 
 /* Orders it; `undo` is the state just before it will have been carried out. */

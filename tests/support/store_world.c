@@ -63,6 +63,7 @@ int world_open(struct world *world, struct err_text *why)
         .shard_count = WORLD_SHARDS,
         .segment_size_bytes = 128 * 1024,
         .segment_count = 4,
+        .history_days = 30,
         .sync = true,
         .stepped = true,
     };

@@ -1,0 +1,144 @@
+/* Point-in-time recovery (platform.md §3.8), which workerd does not have. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { onlyDormouse, sleep, start } from "./support/target.mjs";
+
+const only = { skip: onlyDormouse("workerd has no point-in-time recovery") };
+const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
+const DAY_MS = 24 * 3600 * 1000;
+
+let target;
+before(async () => (target = await start("bookmarks")));
+after(() => target.end());
+
+function notes(name) {
+    const call = (method) => async (...args) => {
+        const { value, error } = await target.ask(`/${name}/${method}`, { method: "POST", body: JSON.stringify(args) });
+        if (error !== undefined) throw new Error(error);
+        return value;
+    };
+    return new Proxy({}, { get: (_, method) => (method === "then" ? undefined : call(method)) });
+}
+
+/* The object is reset, as whoever restores is told to do. */
+async function restore(object, bookmark) {
+    const undo = await object.goBack(bookmark);
+    await assert.rejects(object.restart(), /restart/);
+    return undo;
+}
+
+const texts = async (object) => (await object.all()).texts;
+
+test("a bookmark is text in the order of time", only, async () => {
+    const object = notes("order");
+    const marks = [];
+    for (const text of ["a", "b", "c"]) {
+        marks.push(await object.addAndMark(text));
+        await sleep(5);
+    }
+    for (const mark of marks) assert.match(mark, BOOKMARK);
+    assert.deepEqual([...marks].sort(), marks);
+    assert.match(await object.markAt(Date.now() - 1000), BOOKMARK);
+    assert.ok((await object.markAtDate(Date.now() - 1000)) < marks[0]);
+});
+
+test("a restore takes rows, keys and the alarm back, and can be undone", only, async () => {
+    const object = notes("whole");
+    const at = Date.now() + DAY_MS;
+    await object.setAlarm(at);
+    await object.add("one");
+    const mark = await object.addAndMark("two");
+    await object.clear();
+    await object.restart().catch(() => {});
+    await object.add("three");
+    assert.deepEqual(await object.all(), { texts: ["three"], last: "three", alarm: null });
+
+    const undo = await restore(object, mark);
+    assert.match(undo, BOOKMARK);
+    assert.deepEqual(await object.all(), { texts: ["one", "two"], last: "two", alarm: at });
+    await object.add("four");
+
+    const redo = await restore(object, undo);
+    assert.deepEqual(await object.all(), { texts: ["three"], last: "three", alarm: null });
+    await restore(object, redo);
+    assert.deepEqual(await texts(object), ["one", "two", "four"]);
+});
+
+test("nothing changes before the next session", only, async () => {
+    const object = notes("later");
+    const mark = await object.addAndMark("one");
+    await object.add("two");
+    await object.goBack(mark);
+    if (!(process.env.DORMOUSE_FLAGS ?? "").includes("--evict=always")) {
+        await object.add("three");
+        assert.deepEqual(await texts(object), ["one", "two", "three"]);
+    }
+    await object.restart().catch(() => {});
+    assert.deepEqual(await texts(object), ["one"]);
+    await object.restart().catch(() => {});
+    await object.add("four");
+    assert.deepEqual(await texts(object), ["one", "four"]);
+});
+
+test("a time will do for a bookmark", only, async () => {
+    const object = notes("time");
+    await object.add("one");
+    await sleep(30);
+    const between = Date.now();
+    await sleep(30);
+    await object.add("two");
+    await restore(object, await object.markAt(between));
+    assert.deepEqual(await texts(object), ["one"]);
+    await restore(object, await object.markAt(Date.now() - 60_000));
+    assert.deepEqual(await object.all(), { texts: [], last: null, alarm: null }, "before it was made it was empty");
+});
+
+test("what is no bookmark, or no time to go back to, is refused", only, async () => {
+    const object = notes("refused");
+    const mark = await object.addAndMark("one");
+    for (const bad of ["", "x", mark.slice(1), mark.replace("-", "_"), mark.toUpperCase().replace(/.$/, "G")])
+        await assert.rejects(object.goBack(bad), /not one of this Durable Object's/);
+    const future = mark.replace(/^.{26}/, (head) => `${head.slice(0, 18)}ffffffff`);
+    await assert.rejects(object.goBack(future), /not one of this Durable Object's/);
+    await assert.rejects(object.markAt(Date.now() - 31 * DAY_MS), /at most 30 days/);
+    await assert.rejects(object.markAt(Date.now() + DAY_MS), /in the future/);
+    await assert.rejects(object.markAt("noon"), /TypeError/);
+    assert.deepEqual(await texts(object), ["one"]);
+});
+
+test("a bookmark outlives restarts, kill -9 among them", only, async () => {
+    const object = notes("restarts");
+    const mark = await object.addAndMark("one");
+    await object.add("two");
+    await target.stop();
+    target = await target.again();
+    await object.add("three");
+    const undo = await object.goBack(mark);
+    await target.kill9();
+    target = await target.again();
+    assert.deepEqual(await texts(object), ["one"]);
+    await object.add("four");
+    await target.kill9();
+    target = await target.again();
+    assert.deepEqual(await texts(object), ["one", "four"]);
+    await restore(object, undo);
+    assert.deepEqual(await texts(object), ["one", "two", "three"]);
+});
+
+test("history goes on when the journal has been used many times over", { ...only, timeout: 120_000 }, async () => {
+    const object = notes("long");
+    const marks = [];
+    const big = "x".repeat(1_000_000);
+    for (let i = 0; i < 60; i++) {
+        await notes(`filler-${i % 3}`).add(big);
+        marks.push(await object.addAndMark(`note ${i}`));
+    }
+    for (const i of [40, 3, 20]) {
+        await restore(object, marks[i]);
+        assert.deepEqual(await texts(object), Array.from({ length: i + 1 }, (_, n) => `note ${n}`));
+    }
+    const filler = notes("filler-1");
+    assert.equal((await texts(filler)).length, 20);
+});
