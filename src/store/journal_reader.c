@@ -119,7 +119,8 @@ static int identify(struct journal_reader *reader, struct err_text *why)
         if (reader->journal_id != batch.journal_id)
             file->role = JOURNAL_FILE_FOREIGN;
     }
-    qsort(reader->files, reader->count, sizeof *reader->files, compare);
+    if (reader->count > 0)
+        qsort(reader->files, reader->count, sizeof *reader->files, compare);
     return 0;
 }
 
