@@ -92,10 +92,12 @@ void object_say(struct object *object, struct output_gate_wait *wait);
 
 /* The database, opened when it is not; borrowed for the turn. Results as store/database.h. */
 int object_database(struct object *object, struct database **db, struct err_text *why);
-/* transaction() (§3.5.2): between the two, ends of turns do not commit; the turn of the last end
- * does. They nest. In a turn. */
+/* transaction() (§3.5.2): the first begin commits what the turn wrote before, the last end what was
+ * written since; between the two, ends of turns do not. They nest. In a turn. */
 void object_transaction_begin(struct object *object);
 void object_transaction_end(struct object *object);
+/* Commit what the turn has written so far, unless a transaction() is open. In a turn. */
+void object_commit(struct object *object);
 /* Write without closing the output gate until the end of the turn (§1.7.8). */
 void object_allow_unconfirmed(struct object *object, bool unconfirmed);
 /* storage.sync(): as object_say(), but also behind unconfirmed writes. */

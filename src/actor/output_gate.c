@@ -130,6 +130,24 @@ void output_gate_pass(struct output_gate *gate, struct output_gate_wait *wait)
     list_push_back(&gate->waiters, &wait->link);
 }
 
+void output_gate_pass_behind(struct output_gate *gate, struct output_gate_wait *wait,
+                             uint64_t ticket)
+{
+    struct list *before;
+
+    check(gate);
+    ASSERT(ticket <= gate->taken);
+    wait->ticket = ticket;
+    list_init(&wait->link);
+    /* The queue is in the order of tickets: in front of the first with a later one. */
+    list_for_each (before, &gate->waiters) {
+        if (container_of(before, struct output_gate_wait, link)->ticket > ticket)
+            break;
+    }
+    list_push_back(before, &wait->link);
+    wake_due(gate);
+}
+
 void output_gate_cancel(struct output_gate_wait *wait)
 {
     if (wait->link.next != NULL)

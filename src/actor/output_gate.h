@@ -49,6 +49,10 @@ void output_gate_settle(struct output_gate *gate, uint64_t ticket, int fault);
  * stay valid until then or until output_gate_cancel(). */
 void output_gate_pass(struct output_gate *gate, struct output_gate_wait *wait);
 
+/* The same for the writes up to `ticket` only. */
+void output_gate_pass_behind(struct output_gate *gate, struct output_gate_wait *wait,
+                             uint64_t ticket);
+
 /* Forget a waiter; its callback will not run. Harmless if it already ran. */
 void output_gate_cancel(struct output_gate_wait *wait);
 

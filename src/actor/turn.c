@@ -175,9 +175,20 @@ int object_database(struct object *object, struct database **db, struct err_text
     return 0;
 }
 
+/* In the middle of a turn: an abort later in the turn does not undo it. */
+static void commit_now(struct life *life)
+{
+    output_gate_cork(life->output); /* nobody is answered in the middle of a turn */
+    life->corked = true;
+    turn_touch(life);
+    commit(life);
+}
+
 void object_transaction_begin(struct object *object)
 {
     ASSERT(object->life != NULL && object->shard->turn != NULL);
+    if (object->life->transactions == 0)
+        commit_now(object->life);
     object->life->transactions++;
 }
 
@@ -187,6 +198,8 @@ void object_transaction_end(struct object *object)
 
     ASSERT(life != NULL && life->transactions > 0);
     life->transactions--;
+    if (life->transactions == 0)
+        commit_now(life);
     turn_touch(life);
 }
 
@@ -212,13 +225,27 @@ void object_say(struct object *object, struct output_gate_wait *wait)
 void object_sync(struct object *object, struct output_gate_wait *wait)
 {
     struct life *life = object->life;
+    bool unsynced;
 
-    if (life == NULL || life->failure != NULL || life->unsynced == NULL ||
-        output_gate_open(life->unsynced)) {
+    if (life == NULL || life->failure != NULL) {
         object_say(object, wait);
         return;
     }
-    output_gate_pass(life->unsynced, wait);
+    unsynced = life->unsynced != NULL && !output_gate_open(life->unsynced);
+    /* The writes of an open transaction() are not on their way before it ends, and it may be the
+     * one that waits here. */
+    if (life->transactions > 0 && (unsynced ? life->unsynced_ticket : life->ticket) != 0)
+        output_gate_pass_behind(unsynced ? life->unsynced : life->output, wait,
+                                (unsynced ? life->unsynced_ticket : life->ticket) - 1);
+    else
+        output_gate_pass(unsynced ? life->unsynced : life->output, wait);
+}
+
+void object_commit(struct object *object)
+{
+    ASSERT(object->life != NULL && object->shard->turn != NULL);
+    if (object->life->transactions == 0)
+        commit_now(object->life);
 }
 
 int object_alarm(struct object *object, int64_t *time_ms, struct err_text *why)

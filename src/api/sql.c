@@ -90,7 +90,11 @@ static bool bind_value(struct js_call *call, JSValueRef from, struct sql_value *
         js_throw_type_error(call, "Cannot convert a BigInt value to a number");
         return false;
     }
-    if (!js_text_of(text, realm, from, call->exception))
+    if (JSValueIsSymbol(realm->ctx, from)) {
+        js_throw_type_error(call, "Cannot convert a Symbol value to a string");
+        return false;
+    }
+    if (!js_text_of_stored(text, realm, from, call->exception))
         return false;
     *has_text = true;
     value->type = SQL_TEXT;
@@ -178,7 +182,7 @@ static JSValueRef api_sql_exec(struct js_call *call)
     size_t count;
     size_t bound = 0;
 
-    if (bindings == NULL || !js_arg_text(call, 1, &text))
+    if (bindings == NULL || !js_arg_text_stored(call, 1, &text))
         return NULL;
     count = js_array_length(call->realm, bindings);
     if (count > LIMIT_SQL_VARIABLES) {

@@ -26,7 +26,7 @@ static JSValueRef storage_kv_get(struct js_call *call)
     struct bytes value;
     int r;
 
-    if (db == NULL || !js_arg_text(call, 1, &key))
+    if (db == NULL || !js_arg_text_stored(call, 1, &key))
         return NULL;
     r = kv_get(db, js_text_bytes(&key), &value, &why);
     js_text_fini(&key);
@@ -45,7 +45,7 @@ static JSValueRef storage_kv_put(struct js_call *call)
     struct bytes value;
     int r;
 
-    if (db == NULL || !js_arg_text(call, 1, &key))
+    if (db == NULL || !js_arg_text_stored(call, 1, &key))
         return NULL;
     if (!js_arg_bytes(call, 2, &value)) {
         js_text_fini(&key);
@@ -68,7 +68,7 @@ static JSValueRef storage_kv_delete(struct js_call *call)
     bool existed = false;
     int r;
 
-    if (db == NULL || !js_arg_text(call, 1, &key))
+    if (db == NULL || !js_arg_text_stored(call, 1, &key))
         return NULL;
     object_allow_unconfirmed(context->object, js_arg_boolean(call, 2));
     r = kv_delete(db, js_text_bytes(&key), &existed, &why);
@@ -177,7 +177,7 @@ static JSValueRef storage_kv_list_open(struct js_call *call)
     for (size_t i = 0; i < 3; i++) {
         if (!js_arg_given(call, 1 + i))
             continue;
-        if (!js_arg_text(call, 1 + i, &texts[i]))
+        if (!js_arg_text_stored(call, 1 + i, &texts[i]))
             goto out;
         given[i] = true;
     }
@@ -203,6 +203,8 @@ static JSValueRef storage_kv_list_open(struct js_call *call)
         goto out;
     }
     list_push_back(&instance_of(context)->ends, &cursor->end.link);
+    if (kv_list_is_void(cursor->list))
+        kv_cursor_close(cursor); /* nothing that a later one could overtake */
     box = js_box_make(call->realm, &kv_cursor_type, cursor, &cursor->box);
 out:
     mem_free(space);
@@ -276,7 +278,10 @@ static JSValueRef storage_delete_all(struct js_call *call)
     object_allow_unconfirmed(context->object, js_arg_boolean(call, 2));
     r = database_delete_all(db, js_arg_boolean(call, 1), &why);
     object_allow_unconfirmed(context->object, false);
-    return database_worked(call, context, r, &why) ? call->realm->undefined : NULL;
+    if (!database_worked(call, context, r, &why))
+        return NULL;
+    object_commit(context->object); /* it cannot be taken back */
+    return call->realm->undefined;
 }
 
 /* ---- transactions ---- */

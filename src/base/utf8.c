@@ -338,6 +338,29 @@ size_t utf8_from_utf16(const uint16_t *units, size_t count, uint8_t *out)
     return utf8_from_utf16_into(units, count, out, SIZE_MAX, &read);
 }
 
+size_t utf8_from_utf16_keep_halves(const uint16_t *units, size_t count, uint8_t *out)
+{
+    size_t written = utf8_from_utf16(units, count, out);
+    size_t at = 0;
+
+    /* Both forms of a half are as long, and the usual text has none. */
+    if (memchr(out, 0xef, written) == NULL)
+        return written;
+    for (size_t i = 0; i < count;) {
+        uint32_t code_point;
+        size_t used = utf16_decode(units + i, count - i, &code_point);
+
+        if (code_point == 0xfffd && units[i] != 0xfffd) {
+            out[at] = 0xed;
+            out[at + 1] = (uint8_t)(0x80 | (units[i] >> 6 & 0x3f));
+            out[at + 2] = (uint8_t)(0x80 | (units[i] & 0x3f));
+        }
+        at += encoded_len(code_point);
+        i += used;
+    }
+    return written;
+}
+
 size_t utf8_from_utf16_into(const uint16_t *units, size_t count, uint8_t *out, size_t cap,
                             size_t *read)
 {

@@ -53,6 +53,10 @@ size_t utf8_len_of_utf16(const uint16_t *units, size_t count);
 /* Encode; a surrogate without its other half becomes U+FFFD. Returns the bytes written. */
 size_t utf8_from_utf16(const uint16_t *units, size_t count, uint8_t *out);
 
+/* Encode, and keep a surrogate without its other half as the three bytes that its number would take
+ * (WTF-8): not well-formed, but different texts stay different. */
+size_t utf8_from_utf16_keep_halves(const uint16_t *units, size_t count, uint8_t *out);
+
 /* Encode as much as fits into `cap` bytes without cutting a character (TextEncoder.encodeInto).
  * `*read` is the number of units used. Returns the bytes written. */
 size_t utf8_from_utf16_into(const uint16_t *units, size_t count, uint8_t *out, size_t cap,

@@ -58,6 +58,11 @@ bool js_arg_text(struct js_call *call, size_t i, struct js_text *out)
     return js_text_of(out, call->realm, js_arg(call, i), call->exception);
 }
 
+bool js_arg_text_stored(struct js_call *call, size_t i, struct js_text *out)
+{
+    return js_text_of_stored(out, call->realm, js_arg(call, i), call->exception);
+}
+
 char *js_arg_string(struct js_call *call, size_t i)
 {
     return js_text_dup(call->realm, js_arg(call, i), call->exception);

@@ -105,6 +105,7 @@ bool js_arg_integer(struct js_call *call, size_t i, int64_t low, int64_t high, i
 
 /* String(argument); free with js_text_fini(). */
 bool js_arg_text(struct js_call *call, size_t i, struct js_text *out);
+bool js_arg_text_stored(struct js_call *call, size_t i, struct js_text *out);
 
 /* The same as a new C string (mem_free()), or NULL. */
 char *js_arg_string(struct js_call *call, size_t i);

@@ -11,7 +11,9 @@
  * from the first character on, and ten times so for a thousand.
  */
 
-void js_text_init(struct js_text *text, JSStringRef string)
+typedef size_t (*encode_fn)(const uint16_t *units, size_t count, uint8_t *out);
+
+static void init(struct js_text *text, JSStringRef string, encode_fn encode)
 {
     const JSChar *units = JSStringGetCharactersPtr(string);
     size_t count = JSStringGetLength(string);
@@ -20,8 +22,13 @@ void js_text_init(struct js_text *text, JSStringRef string)
     if (room >= JS_TEXT_SPACE)
         room = utf8_len_of_utf16(units, count);
     text->data = room < JS_TEXT_SPACE ? text->space : mem_alloc(room + 1);
-    text->len = utf8_from_utf16(units, count, (uint8_t *)text->data);
+    text->len = encode(units, count, (uint8_t *)text->data);
     text->data[text->len] = '\0';
+}
+
+void js_text_init(struct js_text *text, JSStringRef string)
+{
+    init(text, string, utf8_from_utf16);
 }
 
 bool js_text_of(struct js_text *text, struct js_realm *realm, JSValueRef value,
@@ -32,6 +39,18 @@ bool js_text_of(struct js_text *text, struct js_realm *realm, JSValueRef value,
     if (string == NULL)
         return false;
     js_text_init(text, string);
+    JSStringRelease(string);
+    return true;
+}
+
+bool js_text_of_stored(struct js_text *text, struct js_realm *realm, JSValueRef value,
+                       JSValueRef *exception)
+{
+    JSStringRef string = JSValueToStringCopy(realm->ctx, value, exception);
+
+    if (string == NULL)
+        return false;
+    init(text, string, utf8_from_utf16_keep_halves);
     JSStringRelease(string);
     return true;
 }

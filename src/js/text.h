@@ -4,7 +4,8 @@
  * Text
  *
  * A JavaScript string as UTF-8 in C: short ones in place, long ones allocated. Halves of
- * surrogate pairs become U+FFFD. `data` has a NUL behind it, and may contain some.
+ * surrogate pairs become U+FFFD, except for js_text_of_stored(). `data` has a NUL behind it, and
+ * may contain some.
  */
 
 #include <stdbool.h>
@@ -33,6 +34,10 @@ void js_text_init(struct js_text *text, JSStringRef string);
 /* The value as String(value) makes it. False if that threw; then there is nothing to free. */
 bool js_text_of(struct js_text *text, struct js_realm *realm, JSValueRef value,
                 JSValueRef *exception);
+
+/* The same for what is stored: halves stay apart from each other, as V8 writes them (WTF-8). */
+bool js_text_of_stored(struct js_text *text, struct js_realm *realm, JSValueRef value,
+                       JSValueRef *exception);
 
 void js_text_fini(struct js_text *text);
 

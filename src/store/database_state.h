@@ -66,6 +66,7 @@ struct database {
     bool trusted;              /* our own statement: the policy lets everything pass */
     const char *policy_reason; /* static: what to throw instead of SQLite's message */
     bool damage_reported;
+    bool policy_alters; /* the statement being prepared is ALTER TABLE */
     bool policy_defers; /* the statement being prepared is a PRAGMA that needs a transaction */
 
     struct written_rows *written; /* owned: of the statement under way */

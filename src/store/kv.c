@@ -17,6 +17,7 @@ struct kv_list {
     struct list link;    /* database.kv_lists while there is a statement */
     bool fresh;          /* stands on a row that was not handed out */
     bool canceled;
+    bool had_table;
 };
 
 static bool table_exists(struct database *db)
@@ -184,7 +185,8 @@ int kv_list_open(struct database *db, const struct kv_range *range, struct kv_li
 
     list->db = db;
     list_init(&list->link);
-    if (table_exists(db)) {
+    list->had_table = table_exists(db);
+    if (list->had_table) {
         rc = prepare_list(list, range);
         if (rc != SQLITE_OK) {
             int r = database_error(db, rc, why);
@@ -235,9 +237,9 @@ int kv_list_next(struct kv_list *list, struct bytes *key, struct bytes *value, s
     return r;
 }
 
-bool kv_list_ended(const struct kv_list *list)
+bool kv_list_is_void(const struct kv_list *list)
 {
-    return list->sql == NULL && !list->canceled;
+    return !list->had_table;
 }
 
 void kv_list_close(struct kv_list *list)

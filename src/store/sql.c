@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/database_state.h"
+#include "store/sql_policy.h"
 #include "store/sql_state.h"
 
 /*
@@ -271,10 +272,17 @@ static int prepare(struct database *db, struct bytes *text, bool whole, struct s
     }
     db->policy_reason = NULL;
     db->policy_defers = false;
+    db->policy_alters = false;
     rc = sqlite3_prepare_v3(db->sql, (const char *)text->data, (int)text->len,
                             SQLITE_PREPARE_PERSISTENT, &sql, &tail);
     if (rc != SQLITE_OK)
         return database_error(db, rc, why);
+    if (db->policy_alters && !sql_policy_text_is_allowed(bytes_slice(
+                                 *text, 0, (size_t)(tail - (const char *)text->data)))) {
+        sqlite3_finalize(sql);
+        err_text_set(why, "not authorized: SQLITE_AUTH");
+        return DATABASE_ERROR;
+    }
     if (sql == NULL) {
         err_text_set(why, "SQL code did not contain a statement.");
         return DATABASE_ERROR;

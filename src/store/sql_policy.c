@@ -1,5 +1,6 @@
 #include "store/sql_policy.h"
 
+#include <ctype.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,17 @@ static int compare_function(const void *key, const void *element)
     return strcasecmp(key, *(const char *const *)element);
 }
 
+bool sql_policy_text_is_allowed(struct bytes text)
+{
+    for (size_t i = 0; i + 4 <= text.len; i++) {
+        bool starts = i == 0 || (!isalnum(text.data[i - 1]) && text.data[i - 1] != '_');
+
+        if (starts && strncasecmp((const char *)text.data + i, "_cf_", 4) == 0)
+            return false;
+    }
+    return true;
+}
+
 bool sql_policy_function_is_allowed(const char *name)
 {
     return bsearch(name, functions, COUNT(functions), sizeof *functions, compare_function) != NULL;
@@ -214,6 +226,16 @@ static bool listed(const char *const *list, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
         if (name != NULL && strcasecmp(list[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Begins like a boolean, in any case: workerd looks no further. */
+static bool is_boolean(const char *text)
+{
+    for (size_t i = 0; i < COUNT(booleans); i++) {
+        if (strncasecmp(booleans[i], text, strlen(booleans[i])) == 0)
             return true;
     }
     return false;
@@ -236,7 +258,7 @@ bool sql_policy_pragma_is_allowed(const char *name, const char *argument)
             continue;
         switch (pragmas[i].argument) {
         case PRAGMA_NONE: return argument == NULL;
-        case PRAGMA_BOOLEAN: return argument == NULL || listed(booleans, COUNT(booleans), argument);
+        case PRAGMA_BOOLEAN: return argument == NULL || is_boolean(argument);
         case PRAGMA_NAME: return argument != NULL && sql_policy_name_is_allowed(argument);
         case PRAGMA_NAME_OR_NONE:
         case PRAGMA_NAME_OR_NUMBER: return sql_policy_name_is_allowed(argument);
@@ -263,7 +285,7 @@ static bool is_allowed(struct database *db, int action, const char *first, const
     case SQLITE_READ:
     case SQLITE_UPDATE: /* the second is a column */ return sql_policy_name_is_allowed(first);
 
-    case SQLITE_ALTER_TABLE: return sql_policy_name_is_allowed(second);
+    case SQLITE_ALTER_TABLE: db->policy_alters = true; return sql_policy_name_is_allowed(second);
 
     case SQLITE_CREATE_INDEX:
     case SQLITE_DROP_INDEX:

@@ -75,7 +75,7 @@ TEST(what_the_platform_forbids_is_not_authorized)
         "PRAGMA user_version",
         "PRAGMA journal_mode = delete",
         "PRAGMA page_size = 512",
-        "PRAGMA foreign_keys = 17",
+        "PRAGMA foreign_keys = 27",
         "PRAGMA table_info(_cf_KV)",
         "DETACH main",
     };
