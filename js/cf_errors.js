@@ -95,7 +95,7 @@ export function receiveError(name, message, flags, value) {
 function markError(error, flags) {
   if (flags & RETRYABLE) error.retryable = true;
   if (flags & OVERLOADED) error.overloaded = true;
-  if (flags & RESET) error.durableObjectReset = true;
   if (flags & REMOTE) error.remote = true;
+  if (flags & RESET) error.durableObjectReset = true;
   return error;
 }

@@ -6,9 +6,10 @@
  */
 
 import { natives } from "./natives.js";
+import { toDOMString } from "./webidl.js";
 
 const SQL_DISABLED =
-  "SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. If using workerd directly,set `enableSql = true` in the `DurableObjectNamespace` config (which isn't the same as a wrangler configuration).";
+  "SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. If using workerd directly,set `enableSql = true` in your workerd config for the class. Note that this change cannot be made after the class is already deployed to production.";
 const NO_RESULTS = "Expected exactly one result from SQL query, but got no results.";
 const MORE_RESULTS = "Expected exactly one result from SQL query, but got multiple results.";
 /* Values that sql_rows() hands over at once, at the most. */
@@ -20,6 +21,7 @@ const counts = natives.sql_counts ?? new Float64Array(2);
 const makers = new Map();
 
 function rowMaker(names) {
+  if (names.length === 0) return () => ({});
   const key = names.length === 1 ? names[0] : names.join("\0");
   let make = makers.get(key);
   if (make === undefined) {
@@ -63,7 +65,7 @@ export class SqlStorageCursor {
   }
 
   next() {
-    if (!this.#more(1)) return { done: true };
+    if (!this.#more(1)) return { done: true, value: undefined };
     const value = rowMaker(this.#names)(this.#values, this.#at);
     this.#at += this.#names.length;
     return { done: false, value };
@@ -143,7 +145,7 @@ class SqlStorageRawIterator {
 
   next() {
     const value = this.#next();
-    return value === undefined ? { done: true } : { done: false, value };
+    return value === undefined ? { done: true, value: undefined } : { done: false, value };
   }
 
   toArray() {
@@ -176,10 +178,11 @@ export class SqlStorage {
   }
 
   exec(query, ...bindings) {
-    this.#check();
-    if (arguments.length === 0) throw new TypeError("Failed to execute 'exec' on 'SqlStorage': parameter 1 is not of type 'string'.");
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'exec' on 'SqlStorage': parameter 1 is not of type 'String'.");
     // [names, first values, cursor or null], or undefined for a statement without columns
-    const result = natives.sql_exec(this.#handle, typeof query === "string" ? query : String(query), bindings);
+    const text = toDOMString(query);
+    this.#check();
+    const result = natives.sql_exec(this.#handle, text, bindings);
     return result === undefined ? new SqlStorageCursor(NO_NAMES, NO_VALUES, null) : new SqlStorageCursor(result[0], result[1], result[2]);
   }
 

@@ -11,16 +11,23 @@ import { natives } from "./natives.js";
 import { deserialize, serialize } from "./serialize.js";
 import { SqlStorage } from "./cf_sql.js";
 import { sendError } from "./cf_errors.js";
+import { checkDictionary, finishClass, isObject, toDOMString, toInt32 } from "./webidl.js";
 
 const PAIRS_MAX = 128;
 const LEGACY_KEY_MAX = 2048;
 const LEGACY_VALUE_MAX = 131072;
 const LEGACY_VALUE_OVERHEAD = 34;
 const NO_RECOVERY = "This Durable Object's storage back-end does not implement point-in-time recovery.";
-const ALARM_MS_MAX = Date.UTC(2189, 11, 31, 23, 59, 59, 999);
+/* What nanoseconds in 63 bits can say; the message of workerd says otherwise. */
+const ALARM_MS_MAX = 9223372036854;
 
+/* workerd's words, its spelling included. */
 const KV_DISABLED =
-  "The storage.kv (synchronous KV) API is only available for SQLite-backed Durable Objects, but this object's namespace is not declared to use SQLite. You can use the older, asynchronous interface via methods of `storage` itself (e.g. `storage.get()`). Alternatively, to enable SQLite storage, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. Note that existing namespaces cannot be converted to SQLite.";
+  "The storage.kv (synchronous KV) API is only available for SQLite-backed Durable Objects, but this object's namespace is not declared to use SQLite. You can use the older, asyncronous interface via methods of `storage` itself (e.g. `storage.get()`). Alternatively, to enable SQLite, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. If using workerd directly, set `enableSql = true` in your workerd config for the class. Note that this change cannot be made after the class is already deployed to production.";
+/* How half a surrogate pair comes back: each of its bytes is no UTF-8. */
+const HALF_READ = "\ufffd\ufffd\ufffd";
+const PUT_FORMS =
+  "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)";
 
 function checkKey(key, sqlite) {
   if (sqlite) return;
@@ -54,21 +61,20 @@ function compareKeys(a, b) {
   return a.length - b.length;
 }
 
-/** list() options → [start, end, reverse, limit], or null for a range that is empty. */
-function listRange(options) {
+/** list() options → [start, end, prefix, reverse, limit] */
+function listRange(options, interfaceName) {
   if (options === undefined || options === null) return [undefined, undefined, undefined, false, 0];
-  if (typeof options !== "object") throw new TypeError("Failed to execute 'list': parameter 1 is not of type 'ListOptions'.");
+  checkDictionary(options, 1, "ListOptions", "list", interfaceName);
   let { start, startAfter, end, prefix, reverse, limit } = options;
-  if (start !== undefined && startAfter !== undefined) throw new TypeError("list() cannot be called with both start and startAfter values.");
-  if (limit !== undefined) {
-    limit = Number(limit);
-    if (!(limit > 0)) throw new TypeError("List limit must be positive.");
-  }
-  let low = start === undefined ? undefined : String(start);
-  if (startAfter !== undefined) low = String(startAfter) + "\0";
-  const high = end === undefined ? undefined : String(end);
-  const lead = prefix === undefined ? undefined : String(prefix);
-  return [low, high, lead === "" ? undefined : lead, Boolean(reverse), limit === undefined ? 0 : Math.trunc(limit)];
+  let low = start === undefined ? undefined : toDOMString(start);
+  const after = startAfter === undefined ? undefined : toDOMString(startAfter);
+  const high = end === undefined ? undefined : toDOMString(end);
+  const lead = prefix === undefined ? undefined : toDOMString(prefix);
+  if (limit !== undefined) limit = toInt32(limit);
+  if (low !== undefined && after !== undefined) throw new TypeError("list() cannot be called with both start and startAfter values.");
+  if (limit <= 0) throw new TypeError("List limit must be positive.");
+  if (after !== undefined) low = after + "\0";
+  return [low, high, lead === "" ? undefined : lead, Boolean(reverse), limit ?? 0];
 }
 
 /** A result of a storage call: settled, or thrown where the compatibility date says so. */
@@ -91,24 +97,34 @@ class StorageOperations {
 
   _guard() {}
 
+  /* Names the class in the words about a wrong argument. */
+  get _place() {
+    return "DurableObjectStorage";
+  }
+
+  #missing(method, type) {
+    return new TypeError(`Failed to execute '${method}' on '${this._place}': parameter 1 is not of type '${type}'.`);
+  }
+
   get(keys, options) {
     const count = arguments.length;
     return settle(() => {
-      if (count === 0) throw new TypeError("Failed to execute 'get' on 'DurableObjectStorage': parameter 1 is not of type 'string or Array'.");
+      if (count === 0) throw this.#missing("get", "string or Array");
+      const text = Array.isArray(keys) ? keys.map(toDOMString) : toDOMString(keys);
+      if (options !== undefined) checkDictionary(options, 2, "GetOptions", "get", this._place);
       this._guard("get()");
-      if (Array.isArray(keys)) {
-        checkPairs(keys.length, this._sqlite);
+      if (typeof text !== "string") {
+        checkPairs(text.length, this._sqlite);
         const found = new Map();
-        for (const key of [...new Set(keys.map(String))].sort(compareKeys)) {
+        for (const key of [...new Set(text)].sort(compareKeys)) {
           checkKey(key, this._sqlite);
           const bytes = natives.kv_get(this._h, key);
-          if (bytes !== undefined) found.set(key, deserialize(bytes));
+          if (bytes !== undefined) found.set(key.replace(/\p{Surrogate}/gu, HALF_READ), deserialize(bytes));
         }
         return found;
       }
-      const key = String(keys);
-      checkKey(key, this._sqlite);
-      const bytes = natives.kv_get(this._h, key);
+      checkKey(text, this._sqlite);
+      const bytes = natives.kv_get(this._h, text);
       return bytes === undefined ? undefined : deserialize(bytes);
     });
   }
@@ -116,13 +132,13 @@ class StorageOperations {
   put(keyOrEntries, valueOrOptions, options) {
     const count = arguments.length;
     return settle(() => {
-      if (count === 0) throw new TypeError("Failed to execute 'put' on 'DurableObjectStorage': parameter 1 is not of type 'string or object'.");
+      if (count === 0) throw this.#missing("put", "string or object");
+      const several = isObject(keyOrEntries) && !Array.isArray(keyOrEntries);
+      const key = several ? undefined : toDOMString(keyOrEntries);
+      if (options !== undefined) checkDictionary(options, 3, "PutOptions", "put", this._place);
       this._guard("put()");
-      if (typeof keyOrEntries === "object" && keyOrEntries !== null) {
-        if (options !== undefined || (valueOrOptions !== undefined && (typeof valueOrOptions !== "object" || valueOrOptions === null)))
-          throw new TypeError(
-            "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)",
-          );
+      if (several) {
+        if (valueOrOptions !== undefined && valueOrOptions !== null && !isObject(valueOrOptions)) throw new TypeError(PUT_FORMS);
         const pairs = [];
         for (const [key, value] of Object.entries(keyOrEntries)) {
           if (value === undefined) continue;
@@ -136,7 +152,6 @@ class StorageOperations {
         for (let i = 0; i < pairs.length; i += 2) natives.kv_put(this._h, pairs[i], pairs[i + 1], unconfirmed);
         return undefined;
       }
-      const key = String(keyOrEntries);
       if (valueOrOptions === undefined) throw new TypeError("put() called with undefined value.");
       checkKey(key, this._sqlite);
       const bytes = serialize(valueOrOptions, "storage");
@@ -146,24 +161,22 @@ class StorageOperations {
     });
   }
 
+  /* What is wrong with its arguments is thrown, not rejected: as in workerd. */
   delete(keys, options) {
-    const count = arguments.length;
+    if (arguments.length === 0) throw this.#missing("delete", "string or Array");
+    const several = Array.isArray(keys);
+    const texts = several ? keys.map(toDOMString) : [toDOMString(keys)];
+    if (options !== undefined) checkDictionary(options, 2, "PutOptions", "delete", this._place);
+    const unconfirmed = Boolean(options?.allowUnconfirmed);
+    this._guard("delete()");
     return settle(() => {
-      if (count === 0) throw new TypeError("Failed to execute 'delete' on 'DurableObjectStorage': parameter 1 is not of type 'string or Array'.");
-      this._guard("delete()");
-      const unconfirmed = Boolean(options?.allowUnconfirmed);
-      if (Array.isArray(keys)) {
-        checkPairs(keys.length, this._sqlite);
-        let count = 0;
-        for (const key of keys.map(String)) {
-          checkKey(key, this._sqlite);
-          if (natives.kv_delete(this._h, key, unconfirmed)) count++;
-        }
-        return count;
+      if (several) checkPairs(texts.length, this._sqlite);
+      let count = 0;
+      for (const key of texts) {
+        checkKey(key, this._sqlite);
+        if (natives.kv_delete(this._h, key, unconfirmed)) count++;
       }
-      const key = String(keys);
-      checkKey(key, this._sqlite);
-      return natives.kv_delete(this._h, key, unconfirmed);
+      return several ? count : count === 1;
     });
   }
 
@@ -171,7 +184,7 @@ class StorageOperations {
     return settle(() => {
       this._guard("list()");
       const found = new Map();
-      const cursor = natives.kv_list_open(this._h, ...listRange(options), false);
+      const cursor = natives.kv_list_open(this._h, ...listRange(options, this._place), false);
       for (;;) {
         const pairs = natives.kv_list_next(cursor, 128);
         for (let i = 0; i < pairs.length; i += 2) found.set(pairs[i], deserialize(pairs[i + 1]));
@@ -183,6 +196,7 @@ class StorageOperations {
   getAlarm(options) {
     return settle(() => {
       this._guard("getAlarm()");
+      checkDictionary(options, 1, "GetAlarmOptions", "getAlarm", this._place);
       const time = natives.alarm_get(this._h);
       return time === 0 ? null : time;
     });
@@ -191,14 +205,14 @@ class StorageOperations {
   setAlarm(scheduledTime, options) {
     return settle(() => {
       this._guard("setAlarm()");
-      if (typeof scheduledTime !== "number" && !(scheduledTime instanceof Date))
-        throw new TypeError("Failed to execute 'setAlarm' on 'DurableObjectStorage': parameter 1 is not of type 'date'.");
+      if (typeof scheduledTime !== "number" && !(scheduledTime instanceof Date)) throw this.#missing("setAlarm", "date");
+      checkDictionary(options, 2, "SetAlarmOptions", "setAlarm", this._place);
       const time = scheduledTime instanceof Date ? scheduledTime.getTime() : scheduledTime;
       if (Number.isNaN(time)) throw new TypeError("The value cannot be converted because it is not a valid Date.");
       if (time > ALARM_MS_MAX) throw new TypeError("This API doesn't support dates after 2189.");
       if (!(time > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
       this._canSetAlarm();
-      natives.alarm_set(this._h, Math.trunc(time), Boolean(options?.allowUnconfirmed));
+      natives.alarm_set(this._h, Math.max(Math.trunc(time), Date.now()), Boolean(options?.allowUnconfirmed));
       return undefined;
     });
   }
@@ -206,6 +220,7 @@ class StorageOperations {
   deleteAlarm(options) {
     return settle(() => {
       this._guard("deleteAlarm()");
+      checkDictionary(options, 1, "SetAlarmOptions", "deleteAlarm", this._place);
       natives.alarm_set(this._h, 0, Boolean(options?.allowUnconfirmed));
       return undefined;
     });
@@ -228,6 +243,10 @@ export class DurableObjectTransaction extends StorageOperations {
     if (this.#state === "rolled back") throw new Error(`Cannot ${operation} on rolled back transaction`);
     if (this.#state === "committed")
       throw new Error(`Cannot call ${operation} on transaction that has already committed: did you move \`txn\` outside of the closure?`);
+  }
+
+  get _place() {
+    return "DurableObjectTransaction";
   }
 
   rollback() {
@@ -253,37 +272,51 @@ export class DurableObjectTransaction extends StorageOperations {
   }
 }
 
+finishClass(DurableObjectTransaction);
+
 /** storage.kv: synchronous (§3.3). */
 export class SyncKvStorage {
   #handle;
+  #sqlite;
 
-  constructor(handle) {
+  constructor(handle, sqlite) {
     this.#handle = handle;
+    this.#sqlite = sqlite;
+  }
+
+  /* The handle, once the arguments are known to be right. */
+  get #open() {
+    if (!this.#sqlite) throw new Error(KV_DISABLED);
+    return this.#handle;
   }
 
   get(key) {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'get' on 'SyncKvStorage': parameter 1 is not of type 'string'.");
-    const bytes = natives.kv_get(this.#handle, String(key));
+    const text = toDOMString(key);
+    const bytes = natives.kv_get(this.#open, text);
     return bytes === undefined ? undefined : deserialize(bytes);
   }
 
   put(key, value) {
     if (arguments.length < 2)
       throw new TypeError(`Failed to execute 'put' on 'SyncKvStorage': parameter ${arguments.length + 1} is not of type '${arguments.length === 0 ? "string" : "Value"}'.`);
-    natives.kv_put(this.#handle, String(key), serialize(value, "storage"), false);
+    const text = toDOMString(key);
+    natives.kv_put(this.#open, text, serialize(value, "storage"), false);
   }
 
   delete(key) {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'delete' on 'SyncKvStorage': parameter 1 is not of type 'string'.");
-    return natives.kv_delete(this.#handle, String(key), false);
+    const text = toDOMString(key);
+    return natives.kv_delete(this.#open, text, false);
   }
 
   list(options) {
-    return new SyncKvListIterator(natives.kv_list_open(this.#handle, ...listRange(options), true));
+    const range = listRange(options, "SyncKvStorage");
+    return new ListIterator(natives.kv_list_open(this.#open, ...range, true));
   }
 }
 
-class SyncKvListIterator {
+class ListIterator {
   #cursor;
 
   constructor(cursor) {
@@ -311,6 +344,13 @@ class SyncKvListIterator {
   }
 }
 
+/* As a generator has them: Symbol.iterator and the helpers. */
+Object.setPrototypeOf(ListIterator.prototype, Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())));
+
+function notCallable(method) {
+  return new TypeError(`Failed to execute '${method}' on 'DurableObjectStorage': parameter 1 is not of type 'function'.`);
+}
+
 export class DurableObjectStorage extends StorageOperations {
   #transactions = { depth: 0, explicit: 0 };
   #sql;
@@ -321,12 +361,12 @@ export class DurableObjectStorage extends StorageOperations {
   }
 
   get kv() {
-    if (!this._sqlite) throw new Error(KV_DISABLED);
-    return (this.#kv ??= new SyncKvStorage(this._h));
+    return (this.#kv ??= new SyncKvStorage(this._h, this._sqlite));
   }
 
   deleteAll(options) {
     return settle(() => {
+      checkDictionary(options, 1, "PutOptions", "deleteAll", this._place);
       if (this.#transactions.explicit > 0) throw new Error("Cannot call deleteAll() within a transaction");
       natives.delete_all(this._h, compat.flags.deleteAllDeletesAlarm, Boolean(options?.allowUnconfirmed));
       return undefined;
@@ -338,6 +378,7 @@ export class DurableObjectStorage extends StorageOperations {
   }
 
   transactionSync(callback) {
+    if (typeof callback !== "function") throw notCallable("transactionSync");
     if (!this._sqlite) throw new Error("Durable Object is not backed by SQL.");
     const transactions = this.#transactions;
     const depth = transactions.depth + 1;
@@ -357,6 +398,7 @@ export class DurableObjectStorage extends StorageOperations {
   }
 
   transaction(callback, options) {
+    if (typeof callback !== "function") return settle(() => { throw notCallable("transaction"); }); // prettier-ignore
     const transactions = this.#transactions;
     const { promise, resolve, reject } = Promise.withResolvers();
     natives.section_begin(this._h, (section) => {

@@ -1,8 +1,9 @@
 /*
  * DOMException
  *
- * Extends Error so that instances carry a stack and pass Error.isError; name, message and code are
- * getters on the prototype, as the standard says.
+ * Extends Error so that instances carry a stack and pass Error.isError. name, message and code are
+ * getters on the prototype, as the standard says, and own properties, as in workerd: spreading one
+ * or JSON.stringify() shows them.
  */
 
 import { exposeClass, defineConstants } from "./webidl.js";
@@ -47,6 +48,8 @@ export function setStackDresser(dress) {
   dressStack = dress;
 }
 
+const shown = (value) => ({ value, writable: false, enumerable: true, configurable: true });
+
 export let isDOMException;
 
 export class DOMException extends NativeError {
@@ -63,7 +66,11 @@ export class DOMException extends NativeError {
     } else {
       this.#name = `${options}`;
     }
+    Object.defineProperty(this, "code", shown(CODES[this.#name]?.[1] ?? 0));
+    Object.defineProperty(this, "name", shown(this.#name));
+    Object.defineProperty(this, "message", shown(this.#message));
     dressStack(this, `${this.#name}: ${this.#message}`);
+    if (Object.hasOwn(this, "stack")) Object.defineProperty(this, "stack", { enumerable: true });
   }
 
   static {

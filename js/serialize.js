@@ -362,8 +362,9 @@ function tryHost(object) {
 
 /* An array index as V8 knows it: such keys are written as numbers. */
 function isIndexKey(key) {
+  if (key.length === 0 || key.length > 10) return false;
   const first = key.charCodeAt(0);
-  if (!(first >= 0x30 && first <= 0x39) || key.length > 10) return false;
+  if (first < 0x30 || first > 0x39) return false;
   if (first === 0x30) return key.length === 1;
   for (let i = 1; i < key.length; i++) {
     const code = key.charCodeAt(i);

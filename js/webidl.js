@@ -112,13 +112,32 @@ export function defineConstants(constructor, constants) {
   }
 }
 
-/** Web IDL DOMString: a symbol throws TypeError, as the template does. */
+/** Web IDL DOMString: a symbol throws TypeError, in V8's words. */
 export function toDOMString(value) {
-  return typeof value === "string" ? value : `${value}`;
+  if (typeof value === "string") return value;
+  if (typeof value === "symbol") throw new TypeError("Cannot convert a Symbol value to a string");
+  return `${value}`;
 }
 
 export function toUSVString(value) {
-  return (typeof value === "string" ? value : `${value}`).toWellFormed();
+  return toDOMString(value).toWellFormed();
+}
+
+/** A 32-bit integer, as workerd takes one: no wrapping around, and what is no number is 0. */
+export function toInt32(value) {
+  if (typeof value === "symbol" || typeof value === "bigint")
+    throw new TypeError(`Cannot convert a ${typeof value === "symbol" ? "Symbol" : "BigInt"} value to a number`);
+  const number = Math.trunc(Number(value));
+  if (!Number.isFinite(number)) return 0;
+  if (number < -2147483648 || number > 2147483647)
+    throw new TypeError("Value out of range. Must be between -2147483648 and 2147483647 (inclusive).");
+  return number;
+}
+
+/** Parameter `place`, a dictionary that may be missing. */
+export function checkDictionary(value, place, type, method, interfaceName) {
+  if (value === undefined || value === null || isObject(value)) return;
+  throw new TypeError(`Failed to execute '${method}' on '${interfaceName}': parameter ${place} is not of type '${type}'.`);
 }
 
 /** "Failed to execute 'get' on 'Headers': parameter 1 is not of type 'string'." */
