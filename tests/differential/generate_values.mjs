@@ -8,13 +8,15 @@ const NUMBERS = [
     0, 1, -1, 2, 7, 13, 255, 1.5, -0.25, 1e21, 1e-7, 1e300, 2147483647, -2147483648, 4294967296, 9007199254740991, -9007199254740991,
     9007199254740994, 1.7976931348623157e308, 5e-324, number("-0"), number("NaN"), number("Infinity"), number("-Infinity"),
 ]; // prettier-ignore
+/* Both SQLites write these as the same text; of others the older one writes two digits fewer (docs/compat.md). */
+const SQL_NUMBERS = [0, 1, -1, 2, 7, 13, 1.5, -0.25, 1e21, 1e-7, 1e300, 2147483647, 4294967296, number("-0"), number("NaN"), number("Infinity"), number("-Infinity")];
 const BIGINTS = ["0", "1", "-1", "9223372036854775807", "-9223372036854775809", "123456789012345678901234567890"];
 const VIEWS = [
     ["Uint8Array", 1], ["Int8Array", 1], ["Uint8ClampedArray", 1], ["Uint16Array", 2], ["Int16Array", 2], ["Uint32Array", 4],
     ["Int32Array", 4], ["Float32Array", 4], ["Float64Array", 8], ["BigInt64Array", 8], ["BigUint64Array", 8], ["DataView", 1],
 ]; // prettier-ignore
 const ERRORS = ["Error", "TypeError", "RangeError", "SyntaxError", "EvalError", "URIError", "ReferenceError"];
-const NOT_CLONEABLE = [{ t: "function" }, { t: "symbol", v: "s" }, { t: "promise" }, { t: "weakmap" }, { t: "proxy" }, { t: "throwing" }];
+const NOT_CLONEABLE = [{ t: "function" }, { t: "symbol", v: "s" }, { t: "promise" }, { t: "weakmap" }, { t: "throwing" }];
 
 function bytes(random) {
     return random.many(0, 12, () => random.below(256));
@@ -98,7 +100,7 @@ export function parameter(random) {
     return random.weighted([
         [5, () => random.between(-5, 20)],
         [5, () => text(random)],
-        [3, () => random.pick(NUMBERS)],
+        [3, () => random.pick(SQL_NUMBERS)],
         [2, () => null],
         [1, () => u],
         [2, () => ({ t: "buffer", v: bytes(random) })],

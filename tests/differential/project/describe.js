@@ -25,11 +25,11 @@ function bytesOf(view) {
 
 function describeObject(value, seen) {
     const inner = (item) => describe(item, seen);
-    const own = () => Object.keys(value).map((key) => `${JSON.stringify(key)}:${inner(value[key])}`);
+    const named = (key) => `${JSON.stringify(key)}:${key === "stack" ? "…" : inner(value[key])}`;
+    const own = () => Object.keys(value).map(named);
     const listed = (parts) => `${className(value)}(${parts.join(",")})`;
     if (Array.isArray(value)) {
-        const named = own();
-        return `[${value.length}|${shortened(named.join(","))}]`;
+        return `[${value.length}|${shortened(own().join(","))}]`;
     }
     if (value instanceof Map) return listed([...value].map(([k, v]) => `${inner(k)}=>${inner(v)}`));
     if (value instanceof Set) return listed([...value].map(inner));
@@ -70,7 +70,3 @@ export function describe(value, seen = []) {
     return describeObject(value, seen);
 }
 
-export function describeError(error) {
-    if (!(error instanceof Error) && !(error instanceof DOMException)) return describe(error);
-    return describe(error);
-}

@@ -2,7 +2,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 
-import { describeError } from "./describe.js";
+import { describe } from "./describe.js";
 import { runTurn } from "./interpret.js";
 
 export class Subject extends DurableObject {
@@ -31,7 +31,7 @@ async function runOneTurn(namespace, name, turn) {
         const response = await ask("/", { method: "POST", body: JSON.stringify(turn) });
         return { said: await response.json() };
     } catch (error) {
-        const result = { failed: describeError(error) };
+        const result = { failed: describe(error) };
         if (turn.throws) result.said = await (await ask("/last")).json();
         return result;
     }

@@ -6,7 +6,7 @@
  * wait: false) is awaited when the turn ends, and its text is put where the step stands.
  */
 
-import { describe, describeError } from "./describe.js";
+import { describe } from "./describe.js";
 import { make } from "./values.js";
 
 const isPromise = (value) => typeof value?.then === "function" && value instanceof Promise;
@@ -65,9 +65,15 @@ function call(at, step) {
 function move(at, step) {
     const it = at.kept.get(step.from);
     if (it === undefined) return "nothing is kept there";
-    if (moves[step.name] === undefined || typeof it.next !== "function") return "it cannot do that";
+    const isCursor = it.columnNames !== undefined;
+    if (typeof it.next !== "function" || (!isCursor && step.name !== "next")) return "it cannot do that";
     at.counted = it;
-    return moves[step.name](it);
+    try {
+        return moves[step.name](it);
+    } catch (error) {
+        at.kept.delete(step.from); // on workerd a cursor that failed starts over (docs/compat.md)
+        throw error;
+    }
 }
 
 function ids(at, step) {
@@ -126,7 +132,7 @@ function note(at, entry, said) {
 function settled(promise, entry) {
     return promise.then(
         (value) => void (entry.said = `resolves ${describe(value)}`),
-        (error) => void (entry.said = `rejects ${describeError(error)}`),
+        (error) => void (entry.said = `rejects ${describe(error)}`),
     );
 }
 
@@ -139,7 +145,7 @@ function runStep(at, step, said, sync) {
         value = doers[step.do](at, step, entry);
         if (!isPromise(value)) return note(at, entry, describe(value));
     } catch (error) {
-        return note(at, entry, `throws ${describeError(error)}`);
+        return note(at, entry, `throws ${describe(error)}`);
     }
     at.counted = undefined;
     const end = settled(value, entry);
