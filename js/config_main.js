@@ -285,14 +285,4 @@ export function configure(input) {
   return { errors, warnings, project: errors.length === 0 ? project : undefined };
 }
 
-/** What server/watch.c and bundle.c want to know of esbuild's metafile. */
-export function readMetafile(text) {
-  const { inputs } = JSON.parse(text);
-  const files = Object.keys(inputs)
-    .filter((name) => !/^[a-z-]+:/.test(name) && !/^[<(]/.test(name))
-    .map((name) => name.replace(/\?.*$/, ""));
-  const asyncHooks = Object.values(inputs).some(({ imports }) => imports.some(({ path, external }) => external && path === "node:async_hooks"));
-  return { files, asyncHooks };
-}
-
 export { scriptOfModule } from "./config_module.js";

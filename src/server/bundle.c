@@ -13,11 +13,12 @@
 #include "net/timer.h"
 #include "server/esbuild.h"
 #include "server/file.h"
+#include "server/metafile.h"
 
 /*
  * The steps, each started by the end of the one before:
  *
- *   build.command (if there is one) → esbuild → read the result
+ *   build.command (if there is one) → esbuild, or nothing (bundle_memo.h) → read the result
  *                                       ^              |
  *                                       +--------------+  once more
  *                                                         with async functions lowered, if it
@@ -37,6 +38,8 @@ struct build {
     const struct project *project; /* borrowed until done */
     char *out_dir;                 /* owned */
     char *program;                 /* owned: esbuild */
+    struct bundle_memo memo;
+    bool recall;
     bool lower_async;
     bool as_module;
     bool failed;
@@ -54,6 +57,7 @@ static void build_end(struct build *build, struct bundle *bundle)
     log_debug("built in %.1f ms", (double)(uv_hrtime() - build->started_ns) / 1e6);
     build->done(build->data, bundle);
     buf_fini(&build->said);
+    bundle_memo_fini(&build->memo);
     mem_free(build->out_dir);
     mem_free(build->program);
     mem_free(build);
@@ -211,6 +215,25 @@ static void bundle_from_module(struct build *build, const char *path)
     buf_fini(&text);
 }
 
+/* What the bundle was made of and for; with it, it can be kept. */
+static void bundle_note(struct build *build, struct bundle *bundle, struct bytes json)
+{
+    struct metafile metafile;
+
+    if (metafile_read(&metafile, json)) {
+        build->memo.inputs = metafile.inputs;
+        build->memo.outputs = metafile.outputs;
+    } else {
+        log_debug("bundle: the metafile cannot be read");
+        metafile_fini(&metafile);
+        build->memo.began_ns = 0;
+    }
+    build->memo.lower_async = build->lower_async;
+    buf_append_bytes(&build->memo.said, buf_bytes(&build->said));
+    bundle->memo = build->memo;
+    build->memo = (struct bundle_memo){0};
+}
+
 static void esbuild_exited(struct build *build)
 {
     char *meta = mem_format("%s/meta.json", build->out_dir);
@@ -229,7 +252,7 @@ static void esbuild_exited(struct build *build)
         if (!build->failed)
             bundle = bundle_load(build, mem_strdup(path));
         if (bundle != NULL)
-            bundle->metafile = mem_strdup(meta);
+            bundle_note(build, bundle, buf_bytes(&metafile));
     }
     buf_fini(&metafile);
     mem_free(path);
@@ -249,9 +272,8 @@ static const char *source_root(const struct build *build)
     return inside ? build->out_dir + len + 1 : build->out_dir;
 }
 
-static void build_esbuild(struct build *build)
+static void build_arguments(const struct build *build, struct name_list *arguments)
 {
-    struct name_list arguments = {0};
     struct esbuild_run run = {
         .program = build->program,
         .out_dir = build->out_dir,
@@ -261,11 +283,52 @@ static void build_esbuild(struct build *build)
         .color = isatty(2) == 1,
     };
 
-    esbuild_arguments(build->project, &run, &arguments);
+    esbuild_arguments(build->project, &run, arguments);
+}
+
+static void build_esbuild(struct build *build)
+{
+    struct name_list arguments = {0};
+
+    build_arguments(build, &arguments);
     arguments.names = mem_realloc_array(arguments.names, arguments.count + 1, sizeof(char *));
     arguments.names[arguments.count] = NULL;
     build_run(build, arguments.names, build->project->dir, true, esbuild_exited);
     name_list_fini(&arguments);
+}
+
+/* ---- from what is kept ---- */
+
+/* The key: what esbuild is asked first, whatever it turns out to need. */
+static void build_key(struct build *build)
+{
+    struct name_list arguments = {0};
+    bool lower_async = build->lower_async;
+
+    build->lower_async = false;
+    build_arguments(build, &arguments);
+    build->lower_async = lower_async;
+    bundle_memo_key(&build->memo.key, build->project, build->program, &arguments);
+    name_list_fini(&arguments);
+}
+
+/* The bundle as it was kept, or NULL. */
+static struct bundle *build_recall(struct build *build)
+{
+    struct bundle *bundle;
+
+    if (!build->recall || !bundle_memo_recall(&build->memo, build->project, build->out_dir))
+        return NULL;
+    build->lower_async = build->memo.lower_async;
+    bundle = bundle_load(build, mem_format("%s/worker.js", build->out_dir));
+    if (bundle == NULL)
+        return NULL;
+    log_debug("bundle: nothing has changed, esbuild does not run");
+    fwrite(build->memo.said.data, 1, build->memo.said.len, stderr);
+    bundle->memo = build->memo;
+    bundle->kept = true;
+    build->memo = (struct bundle_memo){0};
+    return bundle;
 }
 
 /* ---- without esbuild ---- */
@@ -293,6 +356,7 @@ static void build_plain(struct build *build, char *main)
 static void build_bundle(struct build *build)
 {
     const struct project *project = build->project;
+    struct bundle *bundle;
     char *main;
     int r;
 
@@ -321,6 +385,15 @@ static void build_bundle(struct build *build)
         return;
     }
     mem_free(main);
+    if (project->build_command[0] == '\0') {
+        build_key(build);
+        bundle = build_recall(build);
+        if (bundle != NULL) {
+            build_end(build, bundle);
+            return;
+        }
+        bundle_memo_begin(&build->memo, build->out_dir);
+    }
     build_esbuild(build);
 }
 
@@ -352,6 +425,7 @@ struct build *build_start(struct loop *loop, const struct build_options *options
     build->project = options->project;
     build->out_dir = mem_strdup(options->out_dir);
     build->lower_async = options->lower_async;
+    build->recall = options->recall;
     build->started_ns = uv_hrtime();
     build->done = done;
     build->data = data;
@@ -376,27 +450,31 @@ void bundle_destroy(struct bundle *bundle)
         return;
     buf_fini(&bundle->script);
     buf_fini(&bundle->map);
+    bundle_memo_fini(&bundle->memo);
     mem_free(bundle->path);
-    mem_free(bundle->metafile);
     mem_free(bundle);
+}
+
+void bundle_keep(const struct bundle *bundle, const struct project *project)
+{
+    char *folder;
+
+    if (bundle->kept || bundle->memo.began_ns == 0)
+        return;
+    folder = mem_strndup(bundle->path, (size_t)(strrchr(bundle->path, '/') - bundle->path));
+    bundle_memo_keep(&bundle->memo, project, folder);
+    mem_free(folder);
 }
 
 void bundle_inputs(const struct bundle *bundle, const struct project *project,
                    struct name_list *files)
 {
-    struct metafile metafile = {0};
-    struct buf text = {0};
+    const struct name_list *inputs = &bundle->memo.inputs;
 
-    if (bundle->metafile == NULL) {
+    if (inputs->count == 0)
         name_list_add(files, bundle->path);
-        return;
+    for (size_t i = 0; i < inputs->count; i++) {
+        if (strstr(inputs->names[i], "node_modules/") == NULL)
+            name_list_add_format(files, "%s/%s", project->dir, inputs->names[i]);
     }
-    if (file_read(bundle->metafile, &text) == 0 && metafile_read(&metafile, buf_bytes(&text))) {
-        for (size_t i = 0; i < metafile.files.count; i++) {
-            if (strstr(metafile.files.names[i], "node_modules/") == NULL)
-                name_list_add_format(files, "%s/%s", project->dir, metafile.files.names[i]);
-        }
-    }
-    metafile_fini(&metafile);
-    buf_fini(&text);
 }

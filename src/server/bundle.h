@@ -4,7 +4,8 @@
  * Bundle
  *
  * The project's code as one script: built by esbuild into `<project>/.dormouse/build`, after the
- * project's own build command if it has one, and read back. Runs on the control thread's loop;
+ * project's own build command if it has one, and read back; or what an earlier start built, if nothing
+ * has changed since (bundle_memo.h). Runs on the control thread's loop;
  * esbuild's complaints go straight to stderr, with file, line and the line itself.
  *
  * A bundle is made once, read by all shards, and lives until the process ends or bundle_destroy().
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "server/bundle_memo.h"
 #include "server/project.h"
 
 struct build;
@@ -22,14 +24,16 @@ struct bundle {
     char *path; /* owned, absolute: the script; copied modules are beside it */
     struct buf script;
     struct buf map;   /* empty: none */
-    char *metafile;   /* owned: path of esbuild's metafile; NULL if esbuild did not run */
     bool lower_async; /* it imports node:async_hooks */
+    bool kept;        /* by an earlier start: esbuild did not run */
+    struct bundle_memo memo;
 };
 
 struct build_options {
     const struct project *project; /* borrowed until done */
     const char *out_dir;           /* copied */
     bool lower_async;              /* the last build of this project found node:async_hooks */
+    bool recall;                   /* what an earlier start kept will do, if nothing has changed */
 };
 
 /* Builds; done() is called once, from the loop, with a bundle it owns or NULL after everything was
@@ -42,6 +46,9 @@ struct bundle *bundle_empty(void);
 
 /* NULL is allowed. */
 void bundle_destroy(struct bundle *bundle);
+
+/* For the next start, if it is of use then. */
+void bundle_keep(const struct bundle *bundle, const struct project *project);
 
 /* The files it was made from, as absolute paths, node_modules left out. */
 void bundle_inputs(const struct bundle *bundle, const struct project *project,

@@ -1,4 +1,4 @@
-#include "server/record.h"
+#include "server/memo.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,70 +29,70 @@ static uint64_t read_le(const uint8_t *data, size_t len)
     return value;
 }
 
-void record_add(struct buf *record, struct bytes field)
+void memo_add(struct buf *memo, struct bytes field)
 {
-    buf_append_u32le(record, (uint32_t)field.len);
-    buf_append_bytes(record, field);
+    buf_append_u32le(memo, (uint32_t)field.len);
+    buf_append_bytes(memo, field);
 }
 
-void record_add_text(struct buf *record, const char *field)
+void memo_add_text(struct buf *memo, const char *field)
 {
-    record_add(record, bytes_of_string(field));
+    memo_add(memo, bytes_of_string(field));
 }
 
-void record_add_number(struct buf *record, int64_t field)
+void memo_add_number(struct buf *memo, int64_t field)
 {
-    buf_append_u32le(record, NUMBER_BYTES);
-    buf_append_u64le(record, (uint64_t)field);
+    buf_append_u32le(memo, NUMBER_BYTES);
+    buf_append_u64le(memo, (uint64_t)field);
 }
 
-struct bytes record_take(struct record *record)
+struct bytes memo_take(struct memo *memo)
 {
-    struct bytes rest = record->rest;
+    struct bytes rest = memo->rest;
     uint64_t len;
 
-    if (record->good && rest.len >= 4) {
+    if (memo->good && rest.len >= 4) {
         len = read_le(rest.data, 4);
         if (len <= rest.len - 4) {
-            record->rest = bytes_slice(rest, 4 + (size_t)len, rest.len);
+            memo->rest = bytes_slice(rest, 4 + (size_t)len, rest.len);
             return bytes_slice(rest, 4, 4 + (size_t)len);
         }
     }
-    record->good = false;
+    memo->good = false;
     return bytes_of(NULL, 0);
 }
 
-char *record_take_text(struct record *record)
+char *memo_take_text(struct memo *memo)
 {
-    struct bytes field = record_take(record);
+    struct bytes field = memo_take(memo);
 
     return mem_strndup(field.len > 0 ? (const char *)field.data : "", field.len);
 }
 
-int64_t record_take_number(struct record *record)
+int64_t memo_take_number(struct memo *memo)
 {
-    struct bytes field = record_take(record);
+    struct bytes field = memo_take(memo);
 
     if (field.len != NUMBER_BYTES)
-        record->good = false;
+        memo->good = false;
     return field.len == NUMBER_BYTES ? (int64_t)read_le(field.data, NUMBER_BYTES) : 0;
 }
 
-struct record record_load(const char *path, struct buf *content)
+struct memo memo_load(const char *path, struct buf *content)
 {
-    struct record record = {0};
+    struct memo memo = {0};
     struct bytes all;
 
     buf_clear(content);
     if (file_read(path, content) < 0)
-        return record;
+        return memo;
     all = buf_bytes(content);
     if (all.len < HEAD_BYTES || memcmp(all.data, MAGIC, MAGIC_BYTES) != 0)
-        return record;
-    record.rest = bytes_slice(all, HEAD_BYTES, all.len);
-    record.good = crc32c(0, record.rest.data, record.rest.len) ==
-                  (uint32_t)read_le(all.data + MAGIC_BYTES, HEAD_BYTES - MAGIC_BYTES);
-    return record;
+        return memo;
+    memo.rest = bytes_slice(all, HEAD_BYTES, all.len);
+    memo.good = crc32c(0, memo.rest.data, memo.rest.len) ==
+                (uint32_t)read_le(all.data + MAGIC_BYTES, HEAD_BYTES - MAGIC_BYTES);
+    return memo;
 }
 
 static bool write_all(int fd, struct bytes content)
@@ -108,7 +108,7 @@ static bool write_all(int fd, struct bytes content)
     return true;
 }
 
-void record_save(const char *path, struct bytes record)
+void memo_save(const char *path, struct bytes fields)
 {
     char *fresh = mem_format("%s.%ld", path, (long)getpid());
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -116,8 +116,8 @@ void record_save(const char *path, struct bytes record)
     bool good = fd >= 0;
 
     buf_append_string(&head, MAGIC);
-    buf_append_u32le(&head, crc32c(0, record.data, record.len));
-    good = good && write_all(fd, buf_bytes(&head)) && write_all(fd, record);
+    buf_append_u32le(&head, crc32c(0, fields.data, fields.len));
+    good = good && write_all(fd, buf_bytes(&head)) && write_all(fd, fields);
     if (fd >= 0)
         close(fd);
     if (!good || rename(fresh, path) < 0) {

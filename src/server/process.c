@@ -183,7 +183,7 @@ static struct project *load(const struct process *process)
         .vars = options->vars,
         .var_count = options->var_count,
         .production = options->production,
-        .record_dir = process->build_dir,
+        .memo_dir = process->build_dir,
     };
     struct project *project = NULL;
     const struct process_host *host = options->host_program;
@@ -226,6 +226,7 @@ static void building_start(struct process *process, const struct project *projec
         .out_dir = process->build_dir,
         .lower_async =
             last != NULL && container_of(last, struct version, link)->bundle->lower_async,
+        .recall = last == NULL,
     };
 
     if (project->main[0] != '\0')
@@ -466,6 +467,15 @@ static void watch_update(struct process *process, bool failed)
     name_list_fini(&files);
 }
 
+/* For the next start, once nobody waits for this one. */
+static void keep_bundle(const struct process *process)
+{
+    const struct version *version =
+        container_of(list_last(&process->versions), struct version, link);
+
+    bundle_keep(version->bundle, version->project);
+}
+
 /* A new version from the files as they are now. */
 static bool reload(struct process *process)
 {
@@ -498,6 +508,8 @@ static void reload_and_say(struct process *process)
     else
         fprintf(stderr, "the version before goes on\n");
     watch_update(process, !good);
+    if (good)
+        keep_bundle(process);
 }
 
 /* ---- starting ---- */
@@ -751,6 +763,7 @@ int process_run(const struct process_options *given)
     signals_open(&process);
     status = start(&process);
     if (status == 0) {
+        keep_bundle(&process);
         serve(&process);
         fleet_drain(process.fleet, __atomic_load_n(&process.grace_ms, __ATOMIC_RELAXED));
         if (host != NULL)

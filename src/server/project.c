@@ -19,7 +19,7 @@
 #include "js/text.h"
 #include "js/value.h"
 #include "server/file.h"
-#include "server/project_record.h"
+#include "server/project_memo.h"
 
 /* In wrangler's order: the first that exists is the one. */
 static const char *const config_names[] = {"wrangler.json", "wrangler.jsonc", "wrangler.toml",
@@ -337,26 +337,28 @@ static int project_configure(struct project *project, const struct project_optio
     return errors == 0 ? 0 : PROJECT_LOAD_INVALID;
 }
 
-/* The same from the record of the last start, if nothing has changed since. */
+/* The same from the memo of the last start, if nothing has changed since. */
 static int project_configure_kept(struct project *project, const struct project_options *options,
                                   struct bytes text, struct buf *complaints)
 {
     struct buf key = {0};
     struct buf said = {0};
-    char *record;
+    char *memo;
     int r = 0;
 
-    if (options->record_dir == NULL)
+    if (options->memo_dir == NULL)
         return project_configure(project, options, text, complaints);
-    record = mem_format("%s/configuration.record", options->record_dir);
-    project_record_key(&key, project, options, text);
-    if (!project_recall(project, record, buf_bytes(&key), complaints)) {
+    memo = mem_format("%s/configuration.memo", options->memo_dir);
+    project_memo_key(&key, project, options, text);
+    if (!project_recall(project, memo, buf_bytes(&key), complaints)) {
+        bool room = folder_make(options->memo_dir) == 0; /* now: see bundle_memo_begin() */
+
         r = project_configure(project, options, text, &said);
         buf_append_bytes(complaints, buf_bytes(&said));
-        if (r == 0 && !project->dated && folder_make(options->record_dir) == 0)
-            project_keep(project, record, buf_bytes(&key), buf_bytes(&said));
+        if (r == 0 && room && !project->dated)
+            project_keep(project, memo, buf_bytes(&key), buf_bytes(&said));
     }
-    mem_free(record);
+    mem_free(memo);
     buf_fini(&said);
     buf_fini(&key);
     return r;
@@ -466,31 +468,7 @@ void project_files(const struct project *project, const char *env, struct name_l
     secret_files(project->dir, env, files);
 }
 
-/* ---- esbuild's metafile ---- */
-
-bool metafile_read(struct metafile *out, struct bytes json)
-{
-    struct reader reader;
-    JSValueRef answer;
-
-    *out = (struct metafile){0};
-    reader_open(&reader);
-    js_enter(reader.realm, out);
-    answer = reader_call(&reader, "readMetafile", js_string_from_utf8(reader.realm, json), NULL);
-    if (answer != NULL) {
-        JSObjectRef result = js_as_object(reader.realm, answer);
-        names_at(&reader, result, "files", &out->files);
-        out->async_hooks = bool_at(&reader, result, "asyncHooks");
-    }
-    js_leave(reader.realm);
-    reader_close(&reader);
-    return answer != NULL;
-}
-
-void metafile_fini(struct metafile *metafile)
-{
-    name_list_fini(&metafile->files);
-}
+/* ---- modules ---- */
 
 bool module_to_script(struct buf *out, struct bytes module)
 {

@@ -5,7 +5,7 @@
  *
  * What a folder with a wrangler file describes: its Worker, the classes of its objects, how it is
  * built. The rules are js/config_main.js, which runs in a JavaScript machine that is made for this
- * and dropped, unless the last start kept what it said (project_record.h); from then on a project is
+ * and dropped, unless the last start kept what it said (project_memo.h); from then on a project is
  * plain C and does not change. A reload makes a new one.
  */
 
@@ -55,8 +55,8 @@ struct project_options {
     const char *env;         /* named environment; NULL: the top level */
     const char *const *vars; /* "NAME:VALUE" */
     size_t var_count;
-    bool production;        /* NODE_ENV */
-    const char *record_dir; /* where what was read is kept for the next time; NULL: nowhere */
+    bool production;      /* NODE_ENV */
+    const char *memo_dir; /* where what was read is kept for the next time; NULL: nowhere */
 };
 
 /* What project_load() can find out. */
@@ -88,15 +88,6 @@ void project_destroy(struct project *project);
 /* The files whose change means loading the project again, as absolute paths, whether they exist or
  * not. Free with name_list_fini(). */
 void project_files(const struct project *project, const char *env, struct name_list *files);
-
-struct metafile {
-    struct name_list files; /* inputs, relative to the folder esbuild ran in */
-    bool async_hooks;       /* node:async_hooks is imported */
-};
-
-/* What esbuild wrote about a build; false if it is not what it should be. */
-bool metafile_read(struct metafile *out, struct bytes json);
-void metafile_fini(struct metafile *metafile);
 
 /* A script of an ES module that esbuild wrote; see js/config_module.js. */
 bool module_to_script(struct buf *out, struct bytes module);

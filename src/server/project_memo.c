@@ -1,4 +1,4 @@
-#include "server/project_record.h"
+#include "server/project_memo.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -9,11 +9,11 @@
 #include "base/mem.h"
 #include "js/builtin.h"
 #include "server/file.h"
+#include "server/memo.h"
 #include "server/project.h"
-#include "server/record.h"
 
 enum {
-    ITEMS_MAX = 65536, /* bound of a list in a record */
+    ITEMS_MAX = 65536, /* bound of a list in a memo */
 };
 
 /* Complaints are shown with paths as they are seen from here. */
@@ -21,32 +21,32 @@ static void add_here(struct buf *key)
 {
     char cwd[4096];
 
-    record_add_text(key, getcwd(cwd, sizeof cwd) != NULL ? cwd : "");
+    memo_add_text(key, getcwd(cwd, sizeof cwd) != NULL ? cwd : "");
 }
 
-void project_record_key(struct buf *key, const struct project *project,
-                        const struct project_options *options, struct bytes text)
+void project_memo_key(struct buf *key, const struct project *project,
+                      const struct project_options *options, struct bytes text)
 {
     const struct js_builtin *rules = &js_builtin_config;
     struct name_list files = {0};
     struct buf content = {0};
 
-    record_add_number(key, crc32c(0, rules->text, rules->len));
-    record_add_number(key, (int64_t)rules->len);
+    memo_add_number(key, crc32c(0, rules->text, rules->len));
+    memo_add_number(key, (int64_t)rules->len);
     add_here(key);
-    record_add_text(key, project->config_path);
-    record_add_number(key, options->production);
-    record_add_number(key, options->env != NULL);
-    record_add_text(key, options->env != NULL ? options->env : "");
-    record_add_number(key, (int64_t)options->var_count);
+    memo_add_text(key, project->config_path);
+    memo_add_number(key, options->production);
+    memo_add_number(key, options->env != NULL);
+    memo_add_text(key, options->env != NULL ? options->env : "");
+    memo_add_number(key, (int64_t)options->var_count);
     for (size_t i = 0; i < options->var_count; i++)
-        record_add_text(key, options->vars[i]);
-    record_add(key, text);
+        memo_add_text(key, options->vars[i]);
+    memo_add(key, text);
     project_files(project, options->env, &files);
     for (size_t i = 1; i < files.count; i++) {
         buf_clear(&content);
-        record_add_number(key, file_read(files.names[i], &content));
-        record_add(key, buf_bytes(&content));
+        memo_add_number(key, file_read(files.names[i], &content));
+        memo_add(key, buf_bytes(&content));
     }
     buf_fini(&content);
     name_list_fini(&files);
@@ -54,41 +54,41 @@ void project_record_key(struct buf *key, const struct project *project,
 
 /* ---- reading ---- */
 
-static size_t take_count(struct record *record)
+static size_t take_count(struct memo *memo)
 {
-    int64_t count = record_take_number(record);
+    int64_t count = memo_take_number(memo);
 
     if (count < 0 || count > ITEMS_MAX)
-        record->good = false;
-    return record->good ? (size_t)count : 0;
+        memo->good = false;
+    return memo->good ? (size_t)count : 0;
 }
 
-static void take_names(struct record *record, struct name_list *list)
+static void take_names(struct memo *memo, struct name_list *list)
 {
-    size_t count = take_count(record);
+    size_t count = take_count(memo);
 
     for (size_t i = 0; i < count; i++) {
-        char *name = record_take_text(record);
+        char *name = memo_take_text(memo);
 
         name_list_add(list, name);
         mem_free(name);
     }
 }
 
-static void take_classes(struct record *record, struct project *project)
+static void take_classes(struct memo *memo, struct project *project)
 {
-    size_t count = take_count(record);
+    size_t count = take_count(memo);
 
     project->classes = mem_new_array(struct project_class, count + 1);
     project->class_count = count;
     for (size_t i = 0; i < count; i++) {
         struct project_class *class = &project->classes[i];
 
-        class->class_name = record_take_text(record);
-        class->unique_key = record_take_text(record);
-        class->sqlite = record_take_number(record) != 0;
-        class->bound = record_take_number(record) != 0;
-        class->native = record_take_number(record) != 0;
+        class->class_name = memo_take_text(memo);
+        class->unique_key = memo_take_text(memo);
+        class->sqlite = memo_take_number(memo) != 0;
+        class->bound = memo_take_number(memo) != 0;
+        class->native = memo_take_number(memo) != 0;
     }
 }
 
@@ -96,26 +96,26 @@ bool project_recall(struct project *project, const char *path, struct bytes key,
                     struct buf *complaints)
 {
     struct buf content = {0};
-    struct record record = record_load(path, &content);
-    bool found = bytes_equal(record_take(&record), key) && record.good;
+    struct memo memo = memo_load(path, &content);
+    bool found = bytes_equal(memo_take(&memo), key) && memo.good;
 
     if (found) {
-        struct bytes said = record_take(&record);
+        struct bytes said = memo_take(&memo);
 
-        project->name = record_take_text(&record);
-        project->main = record_take_text(&record);
-        project->assets = record_take_text(&record);
-        project->settings = record_take_text(&record);
-        project->no_bundle = record_take_number(&record) != 0;
-        take_classes(&record, project);
-        take_names(&record, &project->libraries);
-        take_names(&record, &project->esbuild);
-        project->build_command = record_take_text(&record);
-        project->build_cwd = record_take_text(&record);
-        take_names(&record, &project->build_watch);
-        project->host = record_take_text(&record);
-        project->port = (int)record_take_number(&record);
-        ASSERT(record.good); /* the checksum said so */
+        project->name = memo_take_text(&memo);
+        project->main = memo_take_text(&memo);
+        project->assets = memo_take_text(&memo);
+        project->settings = memo_take_text(&memo);
+        project->no_bundle = memo_take_number(&memo) != 0;
+        take_classes(&memo, project);
+        take_names(&memo, &project->libraries);
+        take_names(&memo, &project->esbuild);
+        project->build_command = memo_take_text(&memo);
+        project->build_cwd = memo_take_text(&memo);
+        take_names(&memo, &project->build_watch);
+        project->host = memo_take_text(&memo);
+        project->port = (int)memo_take_number(&memo);
+        ASSERT(memo.good); /* the checksum said so */
         buf_append_bytes(complaints, said);
     }
     buf_fini(&content);
@@ -124,42 +124,42 @@ bool project_recall(struct project *project, const char *path, struct bytes key,
 
 /* ---- writing ---- */
 
-static void add_names(struct buf *record, const struct name_list *list)
+static void add_names(struct buf *memo, const struct name_list *list)
 {
-    record_add_number(record, (int64_t)list->count);
+    memo_add_number(memo, (int64_t)list->count);
     for (size_t i = 0; i < list->count; i++)
-        record_add_text(record, list->names[i]);
+        memo_add_text(memo, list->names[i]);
 }
 
 void project_keep(const struct project *project, const char *path, struct bytes key,
                   struct bytes complaints)
 {
-    struct buf record = {0};
+    struct buf memo = {0};
 
-    record_add(&record, key);
-    record_add(&record, complaints);
-    record_add_text(&record, project->name);
-    record_add_text(&record, project->main);
-    record_add_text(&record, project->assets);
-    record_add_text(&record, project->settings);
-    record_add_number(&record, project->no_bundle);
-    record_add_number(&record, (int64_t)project->class_count);
+    memo_add(&memo, key);
+    memo_add(&memo, complaints);
+    memo_add_text(&memo, project->name);
+    memo_add_text(&memo, project->main);
+    memo_add_text(&memo, project->assets);
+    memo_add_text(&memo, project->settings);
+    memo_add_number(&memo, project->no_bundle);
+    memo_add_number(&memo, (int64_t)project->class_count);
     for (size_t i = 0; i < project->class_count; i++) {
         const struct project_class *class = &project->classes[i];
 
-        record_add_text(&record, class->class_name);
-        record_add_text(&record, class->unique_key);
-        record_add_number(&record, class->sqlite);
-        record_add_number(&record, class->bound);
-        record_add_number(&record, class->native);
+        memo_add_text(&memo, class->class_name);
+        memo_add_text(&memo, class->unique_key);
+        memo_add_number(&memo, class->sqlite);
+        memo_add_number(&memo, class->bound);
+        memo_add_number(&memo, class->native);
     }
-    add_names(&record, &project->libraries);
-    add_names(&record, &project->esbuild);
-    record_add_text(&record, project->build_command);
-    record_add_text(&record, project->build_cwd);
-    add_names(&record, &project->build_watch);
-    record_add_text(&record, project->host);
-    record_add_number(&record, project->port);
-    record_save(path, buf_bytes(&record));
-    buf_fini(&record);
+    add_names(&memo, &project->libraries);
+    add_names(&memo, &project->esbuild);
+    memo_add_text(&memo, project->build_command);
+    memo_add_text(&memo, project->build_cwd);
+    add_names(&memo, &project->build_watch);
+    memo_add_text(&memo, project->host);
+    memo_add_number(&memo, project->port);
+    memo_save(path, buf_bytes(&memo));
+    buf_fini(&memo);
 }

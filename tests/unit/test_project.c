@@ -407,21 +407,6 @@ TEST(bare_names_of_node_modules_mean_node_when_the_flag_or_the_date_says_so)
     CHECK(!has_argument("--alias:buffer=node:buffer"));
 }
 
-TEST(a_metafile_tells_inputs_and_async_hooks)
-{
-    struct metafile metafile;
-
-    CHECK(metafile_read(&metafile,
-                        BYTES("{\"inputs\": {\"src/a.ts\": {\"imports\": [{\"path\": "
-                              "\"node:async_hooks\", \"external\": true}]}, \"(disabled):x\": "
-                              "{\"imports\": []}, \"<define:X>\": {\"imports\": []}}}")));
-    CHECK(metafile.async_hooks);
-    CHECK_STR_EQ(metafile.files.names[0], "src/a.ts");
-    metafile_fini(&metafile);
-    CHECK(!metafile_read(&metafile, BYTES("nonsense")));
-    metafile_fini(&metafile);
-}
-
 TEST(a_module_becomes_a_script_without_moving_a_line)
 {
     struct buf script = {0};
