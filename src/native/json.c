@@ -401,7 +401,7 @@ static void decimal_of(double number, struct decimal *decimal)
     while (count > 1 && decimal->digits[count - 1] == '0')
         count--;
     decimal->count = count;
-    decimal->point = atoi(strchr(text, 'e') + 1) + 1;
+    decimal->point = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + 1;
 }
 
 static void write_zeros(struct buf *out, int count)
