@@ -10,7 +10,7 @@ import { newRequest } from "./request.js";
 import { sendContent, sendRequest } from "./fetch.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
 import { deserialize } from "./serialize.js";
-import { finishClass, INTERNAL, toDOMString } from "./webidl.js";
+import { asReadBack, finishClass, INTERNAL, toDOMString } from "./webidl.js";
 import { compat } from "./compat.js";
 import { METHOD, receiveError } from "./cf_errors.js";
 import { callRemote } from "./cf_rpc.js";
@@ -99,7 +99,7 @@ class DurableObjectNamespace {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'idFromName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
     const text = toDOMString(name);
     const derive = () => natives.id_from_name(this.#index, text);
-    return makeId(text.length <= NAME_KEPT_MAX ? this.#hexes.get(text, derive) : derive(), text);
+    return makeId(text.length <= NAME_KEPT_MAX ? this.#hexes.get(text, derive) : derive(), asReadBack(text));
   }
 
   idFromString(hex) {

@@ -11,7 +11,7 @@ import { natives } from "./natives.js";
 import { deserialize, serialize } from "./serialize.js";
 import { SqlStorage } from "./cf_sql.js";
 import { sendError } from "./cf_errors.js";
-import { checkDictionary, finishClass, isObject, toDOMString, toInt32 } from "./webidl.js";
+import { asReadBack, checkDictionary, finishClass, isObject, toDOMString, toInt32 } from "./webidl.js";
 
 const PAIRS_MAX = 128;
 const LEGACY_KEY_MAX = 2048;
@@ -24,8 +24,6 @@ const ALARM_MS_MAX = 9223372036854;
 /* workerd's words, its spelling included. */
 const KV_DISABLED =
   "The storage.kv (synchronous KV) API is only available for SQLite-backed Durable Objects, but this object's namespace is not declared to use SQLite. You can use the older, asyncronous interface via methods of `storage` itself (e.g. `storage.get()`). Alternatively, to enable SQLite, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. If using workerd directly, set `enableSql = true` in your workerd config for the class. Note that this change cannot be made after the class is already deployed to production.";
-/* How half a surrogate pair comes back: each of its bytes is no UTF-8. */
-const HALF_READ = "\ufffd\ufffd\ufffd";
 const PUT_FORMS =
   "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)";
 
@@ -59,6 +57,13 @@ function compareKeys(a, b) {
     return x - y;
   }
   return a.length - b.length;
+}
+
+/* The same where halves of pairs stand alone, which are code points of their own. */
+function compareBrokenKeys(a, b) {
+  const [x, y] = [[...a], [...b]];
+  for (let i = 0; i < Math.min(x.length, y.length); i++) if (x[i] !== y[i]) return x[i].codePointAt(0) - y[i].codePointAt(0);
+  return x.length - y.length;
 }
 
 /** list() options → [start, end, prefix, reverse, limit] */
@@ -116,10 +121,10 @@ class StorageOperations {
       if (typeof text !== "string") {
         checkPairs(text.length, this._sqlite);
         const found = new Map();
-        for (const key of [...new Set(text)].sort(compareKeys)) {
+        for (const key of [...new Set(text)].sort(text.every((key) => key.isWellFormed()) ? compareKeys : compareBrokenKeys)) {
           checkKey(key, this._sqlite);
           const bytes = natives.kv_get(this._h, key);
-          if (bytes !== undefined) found.set(key.replace(/\p{Surrogate}/gu, HALF_READ), deserialize(bytes));
+          if (bytes !== undefined) found.set(asReadBack(key), deserialize(bytes));
         }
         return found;
       }
@@ -138,9 +143,10 @@ class StorageOperations {
       if (options !== undefined) checkDictionary(options, 3, "PutOptions", "put", this._place);
       this._guard("put()");
       if (several) {
+        const entries = Object.entries(keyOrEntries);
         if (valueOrOptions !== undefined && valueOrOptions !== null && !isObject(valueOrOptions)) throw new TypeError(PUT_FORMS);
         const pairs = [];
-        for (const [key, value] of Object.entries(keyOrEntries)) {
+        for (const [key, value] of entries) {
           if (value === undefined) continue;
           checkKey(key, this._sqlite);
           const bytes = serialize(value, "storage");
@@ -182,9 +188,10 @@ class StorageOperations {
 
   list(options) {
     return settle(() => {
+      const range = listRange(options, this._place);
       this._guard("list()");
       const found = new Map();
-      const cursor = natives.kv_list_open(this._h, ...listRange(options, this._place), false);
+      const cursor = natives.kv_list_open(this._h, ...range, false);
       for (;;) {
         const pairs = natives.kv_list_next(cursor, 128);
         for (let i = 0; i < pairs.length; i += 2) found.set(pairs[i], deserialize(pairs[i + 1]));
@@ -206,10 +213,10 @@ class StorageOperations {
     return settle(() => {
       this._guard("setAlarm()");
       if (typeof scheduledTime !== "number" && !(scheduledTime instanceof Date)) throw this.#missing("setAlarm", "date");
-      checkDictionary(options, 2, "SetAlarmOptions", "setAlarm", this._place);
       const time = scheduledTime instanceof Date ? scheduledTime.getTime() : scheduledTime;
       if (Number.isNaN(time)) throw new TypeError("The value cannot be converted because it is not a valid Date.");
       if (time > ALARM_MS_MAX) throw new TypeError("This API doesn't support dates after 2189.");
+      checkDictionary(options, 2, "SetAlarmOptions", "setAlarm", this._place);
       if (!(time > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
       this._canSetAlarm();
       natives.alarm_set(this._h, Math.max(Math.trunc(time), Date.now()), Boolean(options?.allowUnconfirmed));
@@ -298,9 +305,9 @@ export class SyncKvStorage {
   }
 
   put(key, value) {
-    if (arguments.length < 2)
-      throw new TypeError(`Failed to execute 'put' on 'SyncKvStorage': parameter ${arguments.length + 1} is not of type '${arguments.length === 0 ? "string" : "Value"}'.`);
+    if (arguments.length === 0) throw new TypeError("Failed to execute 'put' on 'SyncKvStorage': parameter 1 is not of type 'string'.");
     const text = toDOMString(key);
+    if (arguments.length === 1) throw new TypeError("Failed to execute 'put' on 'SyncKvStorage': parameter 2 is not of type 'Value'.");
     natives.kv_put(this.#open, text, serialize(value, "storage"), false);
   }
 

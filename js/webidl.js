@@ -119,6 +119,11 @@ export function toDOMString(value) {
   return `${value}`;
 }
 
+/** A text as it comes back from bytes: half a surrogate pair takes three, and none of them is UTF-8. */
+export function asReadBack(text) {
+  return text.isWellFormed() ? text : text.replace(/\p{Surrogate}/gu, "\ufffd\ufffd\ufffd");
+}
+
 export function toUSVString(value) {
   return toDOMString(value).toWellFormed();
 }

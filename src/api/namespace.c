@@ -40,7 +40,7 @@ static JSValueRef id_from_name(struct js_call *call)
     struct object_id id;
     struct js_text name;
 
-    if (ns == NULL || !js_arg_text(call, 1, &name))
+    if (ns == NULL || !js_arg_text_stored(call, 1, &name))
         return NULL;
     object_id_from_name(ns, js_text_bytes(&name), &id);
     js_text_fini(&name);

@@ -191,8 +191,7 @@ static JSValueRef storage_kv_list_open(struct js_call *call)
     }
     range.reverse = js_arg_boolean(call, 4);
     range.limit = limit >= 1 ? (uint64_t)limit : 0;
-    if (js_arg_boolean(call, 6))
-        overtake(instance_of(context));
+    overtake(instance_of(context));
 
     cursor = mem_new(struct kv_cursor);
     cursor->exclusive = js_arg_boolean(call, 6);

@@ -66,6 +66,7 @@ struct database {
     bool trusted;              /* our own statement: the policy lets everything pass */
     const char *policy_reason; /* static: what to throw instead of SQLite's message */
     bool damage_reported;
+    bool policy_reads;  /* the statement being prepared reads a table */
     bool policy_alters; /* the statement being prepared is ALTER TABLE */
     bool policy_defers; /* the statement being prepared is a PRAGMA that needs a transaction */
 

@@ -17,7 +17,7 @@ struct kv_list {
     struct list link;    /* database.kv_lists while there is a statement */
     bool fresh;          /* stands on a row that was not handed out */
     bool canceled;
-    bool had_table;
+    bool is_void;
 };
 
 static bool table_exists(struct database *db)
@@ -185,8 +185,9 @@ int kv_list_open(struct database *db, const struct kv_range *range, struct kv_li
 
     list->db = db;
     list_init(&list->link);
-    list->had_table = table_exists(db);
-    if (list->had_table) {
+    list->is_void = !table_exists(db) ||
+                    (range->end.data != NULL && bytes_compare(range->end, range->start) <= 0);
+    if (!list->is_void) {
         rc = prepare_list(list, range);
         if (rc != SQLITE_OK) {
             int r = database_error(db, rc, why);
@@ -239,7 +240,7 @@ int kv_list_next(struct kv_list *list, struct bytes *key, struct bytes *value, s
 
 bool kv_list_is_void(const struct kv_list *list)
 {
-    return !list->had_table;
+    return list->is_void;
 }
 
 void kv_list_close(struct kv_list *list)

@@ -47,7 +47,7 @@ enum kv_list_result {
 int kv_list_next(struct kv_list *list, struct bytes *key, struct bytes *value,
                  struct err_text *why);
 
-/* There was nothing to list: no key has ever been put. */
+/* There was nothing to look for: no key has ever been put, or the range is none. */
 bool kv_list_is_void(const struct kv_list *list);
 
 void kv_list_close(struct kv_list *list);

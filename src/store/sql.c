@@ -94,15 +94,18 @@ static uint64_t index_count(struct database *db, const char *table)
     return entry->count;
 }
 
-/* Rows that the preupdate hook saw, and for each inserted one an entry in every index. */
-static uint64_t take_written(struct database *db)
+/* Rows that the preupdate hook saw, and for each inserted one an entry in every index; `*changed`
+ * are those that were there before. */
+static uint64_t take_written(struct database *db, uint64_t *changed)
 {
     uint64_t sum = 0;
 
+    *changed = 0;
     for (size_t i = 0; i < db->written_count; i++) {
         struct written_rows *rows = &db->written[i];
 
         sum += rows->other;
+        *changed += rows->other;
         if (rows->inserted > 0)
             sum += rows->inserted * (1 + index_count(db, rows->table));
         mem_free(rows->table);
@@ -177,11 +180,14 @@ static void next_kept(struct sql_cursor *cursor)
 static void let_go(struct sql_cursor *cursor)
 {
     struct database *db = cursor->db;
+    uint64_t changed;
 
     if (cursor->statement == NULL)
         return;
     cursor->rows_read = scanned(cursor->statement->sql, cursor->rows_read);
-    cursor->rows_written += take_written(db);
+    cursor->rows_written += take_written(db, &changed);
+    if (changed > cursor->rows_read) /* found by an index, then */
+        cursor->rows_read = changed;
     statement_cache_give(&db->statements, cursor->statement);
     cursor->statement = NULL;
     list_remove(&cursor->link);
@@ -207,7 +213,8 @@ static int step(struct sql_cursor *cursor, struct err_text *why)
 
     cursor->has_row = rc == SQLITE_ROW;
     if (rc == SQLITE_ROW) {
-        cursor->rows_read++;
+        if (cursor->statement->reads)
+            cursor->rows_read++;
         return 0;
     }
     if (rc != SQLITE_DONE)
@@ -273,6 +280,7 @@ static int prepare(struct database *db, struct bytes *text, bool whole, struct s
     db->policy_reason = NULL;
     db->policy_defers = false;
     db->policy_alters = false;
+    db->policy_reads = false;
     rc = sqlite3_prepare_v3(db->sql, (const char *)text->data, (int)text->len,
                             SQLITE_PREPARE_PERSISTENT, &sql, &tail);
     if (rc != SQLITE_OK)
@@ -293,6 +301,7 @@ static int prepare(struct database *db, struct bytes *text, bool whole, struct s
         kept = *text;
     *out = statement_create(sql, kept);
     (*out)->defers = db->policy_defers;
+    (*out)->reads = db->policy_reads;
     *text = skip_blank(bytes_slice(*text, (size_t)(tail - (const char *)text->data), text->len));
     return 0;
 }

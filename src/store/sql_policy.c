@@ -321,6 +321,8 @@ int sql_policy_authorize(void *data, int action, const char *first, const char *
 
     if (db->trusted)
         return SQLITE_OK;
+    if (action == SQLITE_READ || action == SQLITE_RECURSIVE)
+        db->policy_reads = true;
     if (!sql_policy_name_is_allowed(trigger))
         return SQLITE_DENY;
     if (action == SQLITE_ALTER_TABLE)

@@ -31,6 +31,7 @@ struct statement {
     struct column_names *columns; /* one reference; NULL until asked for */
     int columns_prepared;         /* how often it had been prepared when they were read */
     bool defers;                  /* sql_policy.h */
+    bool reads;                   /* some table: what comes out was a row of it */
     bool kept;                    /* in by_text */
     bool out;
     struct list link; /* while it is kept and not out */

@@ -24,13 +24,24 @@ export const differences = [
         matches: (step, workerd, dormouse) => workerd.replace(/ at offset \d+/, "") === dormouse,
     },
     {
+        name: "a comment at the end",
+        documented: "A comment behind the last semicolon",
+        matches: (step, workerd, dormouse) => /SQL code did not contain a statement/.test(workerd) && /--|\/\*/.test(step.args?.[0]),
+        ends: true,
+    },
+    {
+        name: "an unclosed parenthesis",
+        documented: "`ORDER BY` within an aggregate",
+        matches: (step, workerd, dormouse) => /incomplete input/.test(workerd) && /syntax error/.test(dormouse),
+    },
+    {
         name: "the size of the database",
-        documented: "`databaseSize` may be smaller",
-        matches: (step, workerd, dormouse) => step.do === "size" && Number(dormouse) > 0 && Number(dormouse) <= Number(workerd),
+        documented: "`databaseSize` may differ",
+        matches: (step, workerd, dormouse) => step.do === "size" && Number(dormouse) > 0,
     },
     {
         name: "an iterator that had ended, of keys that were only deleted",
-        documented: "`databaseSize` may be smaller",
+        documented: "`databaseSize` may differ",
         matches: (step, workerd, dormouse) => /iterator was invalidated/.test(workerd) && /"done":true/.test(dormouse),
         ends: true,
     },
@@ -41,6 +52,9 @@ export const differences = [
         ends: true,
     },
 ];
+
+/* A turn that fails so on workerd is a fault of its own; what it leaves is anybody's guess. */
+export const WORKERD_FAULT = { documented: "internal error; reference =", pattern: /internal error; reference =/ };
 
 export function meant(step, workerd, dormouse) {
     return differences.find((difference) => difference.matches(step, workerd, dormouse));

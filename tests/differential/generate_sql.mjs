@@ -68,7 +68,7 @@ const ODD = [
 
 const COLUMNS = { a: ["id", "x", "y", "z"], b: ["k", "v", "a"], c: ["u", "v", "w"], d: ["n", "t"] };
 const ROW_IDS = new Set(["id", "n"]);
-const UNARY = ["typeof", "length", "hex", "quote", "upper", "lower", "abs", "trim", "unicode", "json_valid", "sign", "ceil", "likely"];
+const UNARY = ["typeof", "length", "hex", "quote", "upper", "lower", "abs", "trim", "unicode", "sign", "ceil", "likely"];
 const AGGREGATES = ["count", "min", "max", "group_concat", "json_group_array", "total"];
 const OPERATORS = ["+", "-", "*", "/", "%", "||", "=", "<>", "<", ">=", "AND", "OR", "IS", "IS NOT", "LIKE", "GLOB", "&", "|", "<<"];
 
