@@ -223,6 +223,29 @@ static void check_string(struct bytes text, struct arena *arena)
     buf_fini(&out);
 }
 
+/* Any UTF-16 units, each as an escape, are the text that they are. */
+static void check_escapes(struct bytes units, struct arena *arena)
+{
+    size_t count = units.len / 2;
+    uint16_t *list = arena_alloc(arena, 2 * count);
+    uint8_t *text = arena_alloc(arena, 3 * count);
+    const struct dm_value *value;
+    struct buf json = {0};
+    struct err_text why;
+    size_t len;
+
+    buf_append_byte(&json, '"');
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (uint16_t)(units.data[2 * i] << 8 | units.data[2 * i + 1]);
+        buf_append_format(&json, i % 2 == 0 ? "\\u%04x" : "\\u%04X", list[i]);
+    }
+    buf_append_byte(&json, '"');
+    len = utf8_from_utf16(list, count, text);
+    ASSERT(json_read(bytes_of(json.data, json.len), arena, &value, &why) == 0);
+    ASSERT(value->type == DM_STRING && same_bytes(value->bytes, dm_bytes(text, len)));
+    buf_fini(&json);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes text = bytes_of(data, size);
@@ -235,6 +258,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (is_read)
         check_round_trip(value, &arena);
     check_string(text, &arena);
+    check_escapes(text, &arena);
     arena_fini(&arena);
     return 0;
 }
