@@ -131,6 +131,7 @@ struct dm_id {
 };
 
 #define DM_ID_TEXT   65 /* 64 hex digits and a NUL */
+#define DM_BOOKMARK  60
 #define DM_UUID_TEXT 37 /* 32 hex digits, four hyphens and a NUL */
 
 /* ---- SQL ---- */
@@ -384,7 +385,8 @@ struct dm_api {
     int (*transaction)(struct dm_object *object, dm_transaction_fn *body, void *data);
     int (*delete_all)(struct dm_object *object);
     int (*sync)(struct dm_object *object, dm_fn *synced, void *data);
-    /* A point in time to go back to. Refused until there is point-in-time recovery. */
+    /* A point in time to go back to, as text of at most DM_BOOKMARK bytes with its NUL: with all
+     * that is durable, so ask when sync() has called back. */
     int (*bookmark)(struct dm_object *object, char *text, size_t size);
     int (*alarm)(struct dm_object *object, int64_t *time_ms); /* DM_NONE: none is set */
     int (*set_alarm)(struct dm_object *object, int64_t time_ms);
@@ -511,6 +513,12 @@ struct dm_api {
     int (*try_forward)(struct dm_event *event, struct dm_ns *ns, const struct dm_id *id,
                        const char *name, const struct dm_request *as, dm_reply_fn *failed,
                        void *data);
+
+    /* Point-in-time recovery. The bookmark of a time, at most 30 days back (--history-days). */
+    int (*bookmark_at)(struct dm_object *object, int64_t time_ms, char *text, size_t size);
+    /* From the object's next session on it is as it was then, with its alarm: abort() to have that
+     * at once. `undo` (may be NULL) is the bookmark of what it will have been just before. */
+    int (*restore)(struct dm_object *object, const char *bookmark, char *undo, size_t size);
 };
 
 /* Exported by the library. `version` is api->version: refuse (negative) if it is below the

@@ -45,6 +45,7 @@ struct life {
     uint64_t ticket;          /* of the writes of this turn; 0: none taken */
     uint64_t unsynced_ticket; /* the same of the other gate */
     bool writing;             /* something was written since the last commit */
+    bool storage_begun;       /* its database has been looked at */
     bool unconfirmed;         /* writes take no ticket now */
     unsigned transactions;    /* open ones: the end of a turn does not commit */
     bool corked;

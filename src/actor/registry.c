@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "actor/failure.h"
 #include "actor/object_state.h"
 #include "base/assert.h"
 #include "base/blob.h"
@@ -55,4 +56,37 @@ void object_forget(struct object *object)
     }
     mem_free(object->name);
     mem_free(object);
+}
+
+/* ---- reset from outside ---- */
+
+struct reset {
+    struct message message;
+    struct shard *shard;
+    struct object_key key;
+    struct failure *failure; /* owned */
+};
+
+static void reset_run(struct message *message)
+{
+    struct reset *reset = container_of(message, struct reset, message);
+    struct object *object = map_get(&reset->shard->objects, key_bytes(&reset->key));
+
+    if (object != NULL)
+        object_abort(object, reset->failure);
+    failure_unref(reset->failure);
+    mem_free(reset);
+}
+
+void shard_group_reset(struct shard_group *group, uint32_t namespace_number,
+                       const uint8_t id[OBJECT_ID_SIZE], const char *why)
+{
+    struct reset *reset = mem_new(struct reset);
+
+    reset->key.number = namespace_number;
+    memcpy(reset->key.id.bytes, id, OBJECT_ID_SIZE);
+    reset->shard = shard_of(group, &reset->key.id);
+    reset->failure = failure_create("Error", why, NULL, FAILURE_RESET);
+    reset->message.run = reset_run;
+    shard_post(reset->shard, &reset->message);
 }

@@ -93,6 +93,11 @@ struct message {
 /* Any thread. `message` stays valid until it has run. In order per sender. */
 void shard_post(struct shard *shard, struct message *message);
 
+/* Any thread: the object with this number of its namespace in the store, if it is in memory, is
+ * reset as by ctx.abort(). */
+void shard_group_reset(struct shard_group *group, uint32_t namespace_number, const uint8_t id[32],
+                       const char *why);
+
 struct shard_timer {
     void (*fire)(struct shard_timer *timer);
     struct heap_node node; /* private */

@@ -2,9 +2,11 @@
 
 #include "actor/object_state.h"
 #include "base/assert.h"
+#include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "store/database.h"
+#include "store/restore.h"
 
 struct vault {
     struct database *db; /* owned */
@@ -51,6 +53,19 @@ static void make_room(struct shard *shard)
     }
 }
 
+/* What was ordered to be restored is, before the instance has seen anything of its storage. */
+static int begin_session(struct object *object, struct err_text *why)
+{
+    struct life *life = object->life;
+    int r;
+
+    if (life == NULL || life->storage_begun)
+        return 0;
+    r = restore_if_ordered(object->vault->db, why);
+    life->storage_begun = r == 0;
+    return r < 0 ? err_pass(r) : r;
+}
+
 int vault_open(struct object *object, struct database **db, struct err_text *why)
 {
     struct shard *shard = object->shard;
@@ -78,7 +93,7 @@ int vault_open(struct object *object, struct database **db, struct err_text *why
     list_push_back(&shard->vaults, &vault->link);
     vault->used_ms = shard_monotonic_ms(shard);
     *db = vault->db;
-    return 0;
+    return begin_session(object, why);
 }
 
 void vault_close(struct object *object)

@@ -19,5 +19,6 @@ extern const struct command command_dev;
 extern const struct command command_export;
 extern const struct command command_import;
 extern const struct command command_inspect;
+extern const struct command command_restore;
 extern const struct command command_serve;
 extern const struct command command_version;

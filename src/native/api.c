@@ -94,4 +94,6 @@ const struct dm_api native_api = {
     .random = native_random,
     .uuid = native_uuid,
     .try_forward = native_try_forward,
+    .bookmark_at = native_bookmark_at,
+    .restore = native_restore,
 };

@@ -13,6 +13,7 @@
 #include "native/value.h"
 #include "store/database.h"
 #include "store/kv.h"
+#include "store/restore.h"
 #include "store/sql.h"
 
 /* What a result of the store means to the class; resets the object if it must. */
@@ -414,15 +415,53 @@ int native_delete_all(struct dm_object *host)
     return worked(host, database_delete_all(db, true, &host->why));
 }
 
+/* ---- point-in-time recovery ---- */
+
+/* The text of a bookmark to where the class wants it. */
+static int bookmark_out(struct dm_object *host, const char *bookmark, char *text, size_t size)
+{
+    if (size < BOOKMARK_TEXT_SIZE)
+        return host_error(host, "A bookmark needs %d bytes.", BOOKMARK_TEXT_SIZE);
+    memcpy(text, bookmark, BOOKMARK_TEXT_SIZE);
+    return 0;
+}
+
+static int restore_worked(struct dm_object *host, int r)
+{
+    return r == RESTORE_REFUSED ? DM_ERROR : worked(host, r);
+}
+
 int native_bookmark(struct dm_object *host, char *text, size_t size)
 {
-    int r;
+    char made[BOOKMARK_TEXT_SIZE];
+    struct database *db;
+    int r = database_of(host, &db);
 
-    if (size > 0)
-        text[0] = '\0';
-    if (!host_usable(host, &r))
-        return r;
-    return host_error(host, "There is no point-in-time recovery yet, so there are no bookmarks.");
+    if (r == 0)
+        r = restore_worked(host, restore_bookmark_now(db, made, &host->why));
+    return r == 0 ? bookmark_out(host, made, text, size) : r;
+}
+
+int native_bookmark_at(struct dm_object *host, int64_t time_ms, char *text, size_t size)
+{
+    char made[BOOKMARK_TEXT_SIZE];
+    struct database *db;
+    int r = database_of(host, &db);
+
+    if (r == 0)
+        r = restore_worked(host, restore_bookmark_at(db, time_ms, made, &host->why));
+    return r == 0 ? bookmark_out(host, made, text, size) : r;
+}
+
+int native_restore(struct dm_object *host, const char *bookmark, char *undo, size_t size)
+{
+    char made[BOOKMARK_TEXT_SIZE];
+    struct database *db;
+    int r = database_of(host, &db);
+
+    if (r == 0)
+        r = restore_worked(host, restore_later(db, bytes_of_string(bookmark), made, &host->why));
+    return r == 0 && undo != NULL ? bookmark_out(host, made, undo, size) : r;
 }
 
 int native_alarm(struct dm_object *host, int64_t *time_ms)

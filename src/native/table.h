@@ -53,6 +53,8 @@ int native_transaction(struct dm_object *object, dm_transaction_fn *body, void *
 int native_delete_all(struct dm_object *object);
 int native_sync(struct dm_object *object, dm_fn *synced, void *data);
 int native_bookmark(struct dm_object *object, char *text, size_t size);
+int native_bookmark_at(struct dm_object *object, int64_t time_ms, char *text, size_t size);
+int native_restore(struct dm_object *object, const char *bookmark, char *undo, size_t size);
 int native_alarm(struct dm_object *object, int64_t *time_ms);
 int native_set_alarm(struct dm_object *object, int64_t time_ms);
 int native_delete_alarm(struct dm_object *object);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,10 +14,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "actor/shard.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "server/restore_tool.h"
 #include "store/backup.h"
+#include "store/restore.h"
 
 enum {
     LINE_MAX_BYTES = 8192,
@@ -24,7 +28,8 @@ enum {
 };
 
 struct control {
-    struct store *store; /* borrowed */
+    struct store *store;                 /* borrowed */
+    _Atomic(struct shard_group *) group; /* borrowed; NULL: no objects yet */
     pthread_t thread;
     int dir;      /* the data directory */
     int listener; /* -1: none */
@@ -76,10 +81,35 @@ static int read_line(int fd, struct buf *line)
     return err_raise(-EMSGSIZE);
 }
 
+static int order_restore(struct control *control, const char *line, struct err_text *why)
+{
+    struct shard_group *group = atomic_load(&control->group);
+    struct restore_request request = {0};
+    int r = restore_tool_read(control->store, line, &request, why);
+
+    if (r == 0)
+        r = restore_order(control->store, &request, why);
+    if (r == 0 && group != NULL)
+        shard_group_reset(group, request.target_namespace, request.target_id,
+                          "Durable Object reset because its storage was restored.");
+    if (r < 0)
+        err_text_set(why, "%s", err_trail());
+    return r;
+}
+
 static void obey(struct control *control, const char *line, struct buf *answer)
 {
     static const char backup[] = "backup ";
+    static const char restore[] = RESTORE_TOOL_LINE;
     struct err_text why = {""};
+
+    if (strncmp(line, restore, strlen(restore)) == 0) {
+        if (order_restore(control, line + strlen(restore), &why) == 0)
+            buf_append_string(answer, "ok\n");
+        else
+            buf_append_format(answer, "error %s\n", why.text);
+        return;
+    }
 
     if (strncmp(line, backup, strlen(backup)) != 0 || line[strlen(backup)] != '/') {
         buf_append_string(answer, "error this version does not know that command\n");
@@ -181,6 +211,12 @@ int control_create(struct control **out, struct store *store, const char *data_d
 out:
     control_free(control);
     return err_pass(r);
+}
+
+void control_set_group(struct control *control, struct shard_group *group)
+{
+    if (control != NULL)
+        atomic_store(&control->group, group);
 }
 
 void control_destroy(struct control *control)

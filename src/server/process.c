@@ -585,14 +585,28 @@ static int start_shards(struct process *process)
         .count = options->shards,
         .cpu_limit_ms = options->cpu_limit_ms,
         .proxied = options->proxied,
+        .settings = project->main[0] != '\0' ? project->settings : NULL,
     };
-    int r;
 
     process->group = shard_group_create(&shards);
     fleet.group = process->group;
-    r = fleet_start(&process->fleet, &fleet);
+    return fleet_start(&process->fleet, &fleet);
+}
+
+/* They have the store, if it could be opened: `opened` is 0. */
+static int let_shards_go(struct process *process, int opened, int started)
+{
+    int r = started;
+
+    if (opened != 0) {
+        fleet_call_off(process->fleet);
+        process->fleet = NULL;
+        return opened;
+    }
+    shard_group_set_store(process->group, process->store);
+    control_set_group(process->control, process->group);
     if (r == 0)
-        r = fleet_wait(process->fleet);
+        r = fleet_go(process->fleet);
     if (r == 0)
         return 0;
     say(process, "error: the shards did not start: %s\n", err_trail());
@@ -694,13 +708,13 @@ static void stop(struct process *process)
     size_t at = 0;
 
     watch_destroy(process->watch);
+    control_destroy(process->control);
     fleet_stop(process->fleet);
     if (process->group != NULL)
         shard_group_destroy(process->group);
     while ((ns = map_next(&process->namespaces, &at, NULL)) != NULL)
         namespace_destroy(ns);
     map_fini(&process->namespaces);
-    control_destroy(process->control);
     store_close(process->store);
     while (!list_empty(&process->versions)) {
         struct list *link = list_pop_front(&process->versions);

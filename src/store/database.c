@@ -14,7 +14,6 @@
 #include "store/journal.h"
 #include "store/kv_state.h"
 #include "store/object_file.h"
-#include "store/restore.h"
 #include "store/shard.h"
 #include "store/sql_error.h"
 #include "store/sql_functions.h"
@@ -405,11 +404,6 @@ int database_open(struct database **out, struct store_shard *shard, uint32_t nam
         mem_free(path);
         if (r < 0)
             return err_pass(r);
-    }
-    r = restore_if_ordered(db, why);
-    if (r < 0) {
-        database_close(db);
-        return err_pass(r);
     }
     db->listener = listener != NULL ? *listener : (struct database_listener){0};
     *out = db;

@@ -37,6 +37,7 @@ struct history {
     struct store *store; /* borrowed */
     char *dir;           /* owned */
     uint64_t epoch;
+    atomic_bool off; /* no epoch could be begun: nothing is added until the store is opened again */
     struct journal_pin pin; /* the first record that is not in the history files */
     pthread_mutex_t mutex;  /* held while history files or the journal are read or written */
     atomic_size_t order_count;
@@ -307,11 +308,12 @@ static int sync_files(struct writing *writing)
 }
 
 /* It begins anew, with an image, when there is something to add again. */
-static void give_up(struct history *history, const char *path, int fault)
+static int give_up(struct history *history, const char *path, int fault)
 {
+    int r = os_unlink(history->store->os, path);
+
     log_warn("%s: the history of this object is given up: %s", path, err_name(fault));
-    if (os_unlink(history->store->os, path) < 0)
-        log_warn("%s: it cannot be removed", path);
+    return r < 0 ? err_pass(r) : 0;
 }
 
 /* `needed`: everything below is in the objects' files. */
@@ -356,8 +358,7 @@ static int add_pile(struct history *history, const struct pile *pile, uint64_t n
             r = sync_files(writing);
     }
     if (r < 0)
-        give_up(history, path, r);
-    r = 0;
+        r = give_up(history, path, r);
 
 out:
     mem_free(database);
@@ -402,6 +403,21 @@ static int add_segment(struct history *history, const char *path, uint64_t end_l
     return r < 0 ? err_pass(r) : r;
 }
 
+/* Objects have a gap now: what there is counts no more. */
+static void begin_anew(struct history *history)
+{
+    int r = forget_epoch(history->store);
+
+    log_error("point-in-time recovery begins anew: %s", err_trail());
+    if (r < 0) {
+        journal_fail(history->store->journal, r); /* or the gap would not be seen */
+        history->off = true;
+    } else if (open_epoch(history) < 0) {
+        log_error("point-in-time recovery has stopped: %s", err_trail());
+        history->off = true;
+    }
+}
+
 /* Everything below `needed` that stands in segments which are complete. */
 static void add_below(struct history *history, uint64_t needed, bool all)
 {
@@ -418,14 +434,10 @@ static void add_below(struct history *history, uint64_t needed, bool all)
             mem_free(path);
             break;
         }
-        r = add_segment(history, path, end);
+        r = history->off ? 0 : add_segment(history, path, end);
         mem_free(path);
-        if (r != 0) {
-            /* Its objects have a gap now. */
-            log_error("point-in-time recovery begins anew: %s", err_trail());
-            if (forget_epoch(store) < 0 || open_epoch(history) < 0)
-                log_error("point-in-time recovery has failed: %s", err_trail());
-        }
+        if (r != 0)
+            begin_anew(history);
         journal_repin(store->journal, &history->pin, end);
     }
     pthread_mutex_unlock(&history->mutex);
@@ -577,6 +589,10 @@ int history_image(struct history *history, uint32_t namespace_number,
         .replay = &replay, .why = why, .namespace_number = namespace_number, .id = id};
     int r;
 
+    if (history->off) {
+        err_text_set(why, "Point-in-time recovery has stopped: the log says why.");
+        return HISTORY_MISSING;
+    }
     pthread_mutex_lock(&history->mutex);
     r = replay_all(history, &search);
     pthread_mutex_unlock(&history->mutex);

@@ -11,7 +11,7 @@
  * History must never be in the way of commits: where it cannot be written, that object's is given
  * up, with a line in the log, and begins anew.
  *
- * Orders to restore are files, too: they are carried out when the object's database is opened next.
+ * Orders to restore are files, too: restore.h carries them out.
  */
 
 #include <stdbool.h>

@@ -4,7 +4,7 @@
  * Restore
  *
  * Point-in-time recovery as an object sees it (platform.md §3.8). A restore is ordered now and
- * carried out when the object's database is opened next, as one commit like any other: so it is
+ * carried out when the object's next session begins, as one commit like any other: so it is
  * there as a whole or not at all, it can be undone, and it is itself history.
  */
 
@@ -44,6 +44,7 @@ struct restore_request {
 
 int restore_order(struct store *store, const struct restore_request *request, struct err_text *why);
 
-/* For database_open(): carries out what was ordered. Blocks until it is durable. What cannot be had
- * any more is said in the log, and the object is as it was. */
+/* When a session of the object begins, before its first look at its storage: carries out what was
+ * ordered. Blocks until it is durable. What cannot be had any more is said in the log, and the
+ * object is as it was. */
 int restore_if_ordered(struct database *db, struct err_text *why);

@@ -1,9 +1,11 @@
 /* Point-in-time recovery (platform.md §3.8), which workerd does not have. */
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { onlyDormouse, sleep, start } from "./support/target.mjs";
+import { DORMOUSE, onlyDormouse, sleep, start } from "./support/target.mjs";
 
 const only = { skip: onlyDormouse("workerd has no point-in-time recovery") };
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
@@ -141,4 +143,68 @@ test("history goes on when the journal has been used many times over", { ...only
     }
     const filler = notes("filler-1");
     assert.equal((await texts(filler)).length, 20);
+});
+
+/* ---- dormouse restore ---- */
+
+const command = (...args) =>
+    new Promise((resolve) => {
+        const all = ["restore", "--data", path.join(target.home, "data"), ...args];
+        execFile(DORMOUSE, all, (fault, stdout, stderr) => resolve({ status: fault?.code ?? 0, stdout, stderr }));
+    });
+
+test("an operator takes an object back, and makes another one of it, while it runs and while it does not", only, async () => {
+    const object = notes("operated");
+    await object.add("one");
+    await sleep(30);
+    const between = Date.now();
+    await sleep(30);
+    await object.add("two");
+    const at = ["--class", "Notes", "--name", "operated", "--at", new Date(between).toISOString()];
+
+    const forked = await command(...at, "--as", "forked");
+    assert.deepEqual([forked.status, forked.stderr], [0, ""]);
+    assert.match(forked.stdout, /^restored/);
+    assert.deepEqual(await texts(notes("forked")), ["one"]);
+    assert.deepEqual(await texts(object), ["one", "two"]);
+    assert.equal((await command(...at)).status, 0);
+    assert.deepEqual(await texts(object), ["one"]);
+    await object.add("three");
+
+    await target.stop();
+    assert.equal((await command("--class", "bookmarks-Notes", "--name", "operated", "--at", String(between))).status, 0);
+    assert.equal((await command(...at, "--as", "forked again")).status, 0);
+    target = await target.again();
+    assert.deepEqual(await texts(object), ["one"]);
+    assert.deepEqual(await texts(notes("forked again")), ["one"]);
+});
+
+test("what an operator cannot have is said", only, async () => {
+    const says = async (pattern, status, ...args) => {
+        const result = await command(...args);
+        assert.match(result.stderr, pattern);
+        assert.equal(result.status, status);
+    };
+    await says(/are needed/, 2, "--class", "Notes");
+    await says(/--at is a time/, 2, "--class", "Notes", "--name", "x", "--at", "noon");
+    await says(/there is no class Nothing/, 1, "--class", "Nothing", "--name", "x", "--at", "2026-11-20");
+    await says(/is no id of/, 1, "--class", "Notes", "--id", "12", "--at", "2026-11-20");
+    await says(/at most 30 days/, 1, "--class", "Notes", "--name", "x", "--at", "1999-01-01T00:00Z");
+    await says(/in the future/, 1, "--class", "Notes", "--name", "x", "--at", "2999-01-01 00:00:00");
+});
+
+test("without history there is no point in time to go back to", only, async () => {
+    await target.stop();
+    target = await target.again({ args: ["--history-days", "0"] });
+    await assert.rejects(notes("none").mark(), /does not implement point-in-time recovery/);
+    await assert.rejects(notes("none").markAt(Date.now()), /does not implement point-in-time recovery/);
+    await notes("none").add("one");
+    await target.stop();
+    target = await target.again({ args: [] });
+    const object = notes("none");
+    await object.add("two");
+    const mark = await object.addAndMark("three");
+    await object.add("four");
+    await restore(object, mark);
+    assert.deepEqual(await texts(object), ["one", "two", "three"]);
 });

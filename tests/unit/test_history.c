@@ -48,17 +48,26 @@ static void check_orders(struct database *db, const char *bookmark, char undo[BO
     CHECK_EQ(r, 0);
 }
 
-/* Another session of the object. */
+/* A session of the object begins. */
+static struct database *begin(struct store_world *world, unsigned number)
+{
+    struct database *db = store_world_object(world, number);
+    struct err_text why = {""};
+
+    CHECK_EQ(restore_if_ordered(db, &why), 0);
+    return db;
+}
+
 static struct database *again(struct store_world *world, struct database *db, unsigned number)
 {
     database_close(db);
-    return store_world_object(world, number);
+    return begin(world, number);
 }
 
 TEST(an_object_goes_back_to_a_bookmark_and_forth_again)
 {
     struct store_world *world = store_world_create();
-    struct database *db = store_world_object(world, 1);
+    struct database *db = begin(world, 1);
     char one[BOOKMARK_TEXT_SIZE];
     char undo[BOOKMARK_TEXT_SIZE];
     char redo[BOOKMARK_TEXT_SIZE];
@@ -100,7 +109,7 @@ TEST(an_object_goes_back_to_a_bookmark_and_forth_again)
 TEST(a_restore_comes_back_with_the_alarm_of_its_time)
 {
     struct store_world *world = store_world_create();
-    struct database *db = store_world_object(world, 1);
+    struct database *db = begin(world, 1);
     char first[BOOKMARK_TEXT_SIZE];
     char second[BOOKMARK_TEXT_SIZE];
     char undo[BOOKMARK_TEXT_SIZE];
@@ -137,7 +146,7 @@ static void check_long_history(struct store_world *world, uint64_t crash_seed)
     static char bookmarks[STATES][BOOKMARK_TEXT_SIZE];
     char undo[BOOKMARK_TEXT_SIZE];
     char note[80];
-    struct database *db = store_world_object(world, 1);
+    struct database *db = begin(world, 1);
 
     check_runs(db, make);
     check_commits(db);
@@ -155,7 +164,7 @@ static void check_long_history(struct store_world *world, uint64_t crash_seed)
         if (crash_seed != 0 && i % 13 == 5) {
             database_close(db);
             store_world_crash(world, crash_seed + (uint64_t)i);
-            db = store_world_object(world, 1);
+            db = begin(world, 1);
         } else if (i % 11 == 4) {
             db = again(world, db, 1);
             store_world_settle(world);
@@ -192,7 +201,7 @@ TEST(a_restore_is_made_once_whatever_the_power_does)
 {
     for (uint64_t seed = 1; seed < 20; seed++) {
         struct store_world *world = store_world_create();
-        struct database *db = store_world_object(world, 1);
+        struct database *db = begin(world, 1);
         char one[BOOKMARK_TEXT_SIZE];
         char undo[BOOKMARK_TEXT_SIZE];
 
@@ -206,14 +215,14 @@ TEST(a_restore_is_made_once_whatever_the_power_does)
         check_orders(db, one, undo);
         database_close(db);
         store_world_crash(world, seed);
-        db = store_world_object(world, 1);
+        db = begin(world, 1);
         CHECK_EQ(number_of(db, count), 1);
         check_runs(db, "INSERT INTO t (b) VALUES ('after')");
         check_commits(db);
         store_world_settle(world);
         database_close(db);
         store_world_crash(world, seed + 1);
-        db = store_world_object(world, 1);
+        db = begin(world, 1);
         CHECK_EQ(number_of(db, count), 2);
         database_close(db);
         store_world_end(world);
@@ -223,7 +232,7 @@ TEST(a_restore_is_made_once_whatever_the_power_does)
 TEST(another_object_can_be_made_of_what_one_was)
 {
     struct store_world *world = store_world_create();
-    struct database *db = store_world_object(world, 1);
+    struct database *db = begin(world, 1);
     struct restore_request request = {.source_namespace = world->ns, .target_namespace = world->ns};
     struct err_text why = {""};
 
@@ -237,7 +246,7 @@ TEST(another_object_can_be_made_of_what_one_was)
     request.time_ms = os_wall_ns(sim_os_base(world->sim)) / 1000000;
     CHECK_EQ(restore_order(world->store, &request, &why), 0);
     database_close(db);
-    db = store_world_object(world, 2);
+    db = begin(world, 2);
     CHECK_EQ(number_of(db, count), 1);
     CHECK_EQ(number_of(db, "SELECT 7"), 7);
     {
