@@ -107,12 +107,20 @@ static bool run_messages(struct shard *shard, unsigned count_max)
     return shard->backlog != NULL;
 }
 
+void shard_group_set_store(struct shard_group *group, struct store *store)
+{
+    ASSERT(group->options.store == NULL);
+    group->options.store = store;
+}
+
 void shard_group_destroy(struct shard_group *group)
 {
     bool more = true;
 
     if (group == NULL)
         return;
+    if (group->options.store == NULL)
+        more = false; /* there never was a shard */
 
     /* What was sent to a shard after its end: answers to answers, until nothing is under way. */
     while (more) {

@@ -43,6 +43,8 @@ struct shard_options {
 };
 
 struct shard_group *shard_group_create(const struct shard_options *options);
+/* Once, before the first shard_create(), if the options had none. */
+void shard_group_set_store(struct shard_group *group, struct store *store);
 /* After every shard was destroyed. */
 void shard_group_destroy(struct shard_group *group);
 struct shard *shard_of(struct shard_group *group, const struct object_id *id);

@@ -16,7 +16,6 @@ struct fleet {
     struct order *orders;          /* owned: one for each thread */
     struct order *hurries;         /* owned: the same, while `orders` drain */
     unsigned started;
-    char *settings; /* owned: what is being prepared; NULL: nothing */
     struct timer grace;
     bool late; /* the grace time is over */
 };
@@ -46,6 +45,7 @@ int fleet_start(struct fleet **out, const struct fleet_options *options)
             .index = i,
             .cpu_limit_ms = options->cpu_limit_ms,
             .proxied = options->proxied,
+            .settings = options->settings,
         };
         r = shard_thread_start(&fleet->threads[i], &thread);
         if (r == 0) {
@@ -57,10 +57,12 @@ int fleet_start(struct fleet **out, const struct fleet_options *options)
     return r < 0 ? err_pass(r) : 0;
 }
 
-int fleet_wait(struct fleet *fleet)
+int fleet_go(struct fleet *fleet)
 {
     int fault = 0;
 
+    for (unsigned i = 0; i < fleet->started; i++)
+        shard_thread_go(fleet->threads[i], false);
     for (unsigned i = 0; i < fleet->started; i++) {
         int r = shard_thread_wait(fleet->threads[i]);
         if (r < 0)
@@ -115,31 +117,11 @@ static void all(struct fleet *fleet, enum order_kind kind)
     answers(fleet, fleet->started, NULL);
 }
 
-void fleet_prepare(struct fleet *fleet, const char *settings)
-{
-    ASSERT(fleet->settings == NULL);
-    fleet->settings = mem_strdup(settings);
-    for (unsigned i = 0; i < fleet->started; i++) {
-        order_for(fleet, i, ORDER_PREPARE)->settings = bytes_of_string(fleet->settings);
-        give(fleet, i);
-    }
-}
-
-static void prepared(struct fleet *fleet)
-{
-    if (fleet->settings == NULL)
-        return;
-    answers(fleet, fleet->started, NULL);
-    mem_free(fleet->settings);
-    fleet->settings = NULL;
-}
-
 int fleet_deploy(struct fleet *fleet, const struct worker_bundle *bundle,
                  const struct native *native, struct err_text *why)
 {
     int r;
 
-    prepared(fleet);
     for (unsigned i = 0; i < fleet->started; i++) {
         struct order *order = order_for(fleet, i, ORDER_DEPLOY);
 
@@ -201,15 +183,9 @@ void fleet_drain(struct fleet *fleet, int64_t grace_ms)
     timer_stop(&fleet->grace);
 }
 
-void fleet_stop(struct fleet *fleet)
+/* Once all threads end. */
+static void fleet_free(struct fleet *fleet)
 {
-    if (fleet == NULL)
-        return;
-    prepared(fleet);
-    for (unsigned i = 0; i < fleet->started; i++) {
-        order_for(fleet, i, ORDER_STOP);
-        give(fleet, i);
-    }
     for (unsigned i = 0; i < fleet->started; i++)
         shard_thread_join(fleet->threads[i]);
     inbox_destroy(fleet->inbox);
@@ -218,4 +194,22 @@ void fleet_stop(struct fleet *fleet)
     mem_free(fleet->orders);
     mem_free(fleet->hurries);
     mem_free(fleet);
+}
+
+void fleet_stop(struct fleet *fleet)
+{
+    if (fleet == NULL)
+        return;
+    for (unsigned i = 0; i < fleet->started; i++) {
+        order_for(fleet, i, ORDER_STOP);
+        give(fleet, i);
+    }
+    fleet_free(fleet);
+}
+
+void fleet_call_off(struct fleet *fleet)
+{
+    for (unsigned i = 0; i < fleet->started; i++)
+        shard_thread_go(fleet->threads[i], true);
+    fleet_free(fleet);
 }

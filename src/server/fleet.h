@@ -24,18 +24,19 @@ struct fleet_options {
     struct shard_group *group; /* borrowed */
     unsigned count;
     int64_t cpu_limit_ms;
-    bool proxied; /* clients come through a proxy that is to be believed */
+    bool proxied;         /* clients come through a proxy that is to be believed */
+    const char *settings; /* borrowed until the first deploy, whose bundle has the same ones; NULL:
+                             nothing is prepared for it */
 };
 
-/* Starts the threads; they get ready meanwhile. */
+/* Starts the threads; they get ready as far as they can without the group's store. */
 int fleet_start(struct fleet **out, const struct fleet_options *options);
 
-/* Until all are ready. */
-int fleet_wait(struct fleet *fleet);
+/* The group has its store. Returns when all are ready. */
+int fleet_go(struct fleet *fleet);
 
-/* Every shard gets ready for a Worker with these settings; returns at once. Before the first
- * deploy, whose bundle has the same settings. */
-void fleet_prepare(struct fleet *fleet, const char *settings);
+/* Instead of fleet_go(): there is no store. Ends the threads and frees them. */
+void fleet_call_off(struct fleet *fleet);
 
 /* A Worker of `bundle`, and the classes of `native` (NULL: none) in C, on every shard; then, if
  * that worked on all, in place of the old one. An outcome > 0 with words in `why` if the code is

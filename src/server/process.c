@@ -568,12 +568,12 @@ static int opening_wait(struct opening *opening)
     return 1;
 }
 
-static int start_shards(struct process *process)
+/* The shards' threads begin, and get ready as far as they can without the store. */
+static int start_shards(struct process *process, const struct project *project)
 {
     const struct process_options *options = process->options;
     struct shard_options shards = {
         .os = os_real(),
-        .store = process->store,
         .count = options->shards,
         .hibernate_after_ms = options->hibernate_after_ms,
         .evict_always = options->evict_always,
@@ -604,7 +604,6 @@ static int let_shards_go(struct process *process, int opened, int started)
         return opened;
     }
     shard_group_set_store(process->group, process->store);
-    control_set_group(process->control, process->group);
     if (r == 0)
         r = fleet_go(process->fleet);
     if (r == 0)
@@ -642,7 +641,8 @@ static int start_listening(struct process *process, const struct project *projec
     return 0;
 }
 
-/* Everything up to the first version that listens. While esbuild runs, the shards get ready. */
+/* Everything up to the first version that listens. While the store is opened, and esbuild runs if it
+ * has to, the shards get ready. */
 static int start(struct process *process)
 {
     struct opening opening = {0};
@@ -650,6 +650,7 @@ static int start(struct process *process)
     struct project *project;
     struct version *version;
     struct bundle *bundle = NULL;
+    int started = 0;
     int r;
 
     if (process->options->watch) {
@@ -662,12 +663,11 @@ static int start(struct process *process)
     if (project != NULL) {
         building_start(process, project, &building);
         loop_turn(process->loop, false);
+        started = start_shards(process, project);
     }
     r = opening_wait(&opening);
-    if (r == 0 && project != NULL)
-        r = start_shards(process);
-    if (r == 0 && project != NULL && project->main[0] != '\0')
-        fleet_prepare(process->fleet, project->settings);
+    if (project != NULL)
+        r = let_shards_go(process, r, started);
     milestone(process, "shards ready");
     if (project != NULL)
         bundle = building_wait(process, &building);

@@ -27,8 +27,10 @@ enum {
 struct shard_thread {
     struct shard_thread_options options;
     pthread_t thread;
-    sem_t ready; /* posted once, when `fault` is known */
-    int fault;   /* of starting */
+    sem_t go;        /* posted once, when the store is there, or will not be */
+    bool called_off; /* it will not */
+    sem_t ready;     /* posted once, when `fault` is known */
+    int fault;       /* of starting */
     struct loop *loop;
     struct wake *wake;
     struct shard *shard;
@@ -354,9 +356,6 @@ static void order_run(struct message *message)
     struct shard_thread *thread = order->thread;
 
     switch (order->kind) {
-    case ORDER_PREPARE:
-        prepare(thread, order->settings, &order->why); /* DEPLOY tries again, and says why not */
-        break;
     case ORDER_DEPLOY: answer(order, deploy(thread, order)); return;
     case ORDER_SWAP: swap(thread); break;
     case ORDER_DISCARD: discard(thread); break;
@@ -385,9 +384,11 @@ void shard_thread_order(struct shard_thread *thread, struct order *order)
 
 /* ---- the thread ---- */
 
-static int set_up(struct shard_thread *thread)
+/* What can be done without the store, which takes its time: the machine, and in it the platform. */
+static int set_up_machine(struct shard_thread *thread)
 {
-    unsigned index = thread->options.index;
+    const char *settings = thread->options.settings;
+    struct err_text why = {0};
     int r = loop_create(&thread->loop);
 
     list_init(&thread->natives);
@@ -398,8 +399,26 @@ static int set_up(struct shard_thread *thread)
         loop_destroy(thread->loop);
         return err_pass(r);
     }
-    thread->shard = shard_create(thread->options.group, index, shard_wake, thread);
+    thread->shard = shard_group_shard(thread->options.group, thread->options.index);
     thread->engine = js_engine_create();
+    if (settings != NULL)
+        prepare(thread, bytes_of_string(settings), &why); /* DEPLOY tries again, and says why not */
+    return 0;
+}
+
+static void tear_down_machine(struct shard_thread *thread)
+{
+    loop_turn(thread->loop, false); /* buries Workers that retired */
+    js_engine_destroy(thread->engine);
+    if (thread->engine_polled)
+        uv_close((uv_handle_t *)&thread->engine_poll, NULL);
+    wake_close(thread->wake);
+    loop_destroy(thread->loop);
+}
+
+static void set_up(struct shard_thread *thread)
+{
+    shard_create(thread->options.group, thread->options.index, shard_wake, thread);
     thread->outgoings = outgoings_create(thread->loop, thread->shard, &thread->wires);
     wires_init(&thread->wires, thread->loop, thread->shard, thread->options.wires);
     thread->front = front_create(&(struct front_options){
@@ -414,7 +433,6 @@ static int set_up(struct shard_thread *thread)
     thread->turn.cb = turn;
     thread->again.cb = on_again;
     loop_hook_add(thread->loop, &thread->turn);
-    return 0;
 }
 
 static void natives_end(struct shard_thread *thread)
@@ -447,12 +465,14 @@ static void tear_down(struct shard_thread *thread)
         worker_destroy(thread->prepared);
     if (thread->worker != NULL)
         worker_destroy(thread->worker);
-    loop_turn(thread->loop, false); /* buries Workers that retired */
-    js_engine_destroy(thread->engine);
-    if (thread->engine_polled)
-        uv_close((uv_handle_t *)&thread->engine_poll, NULL);
-    wake_close(thread->wake);
-    loop_destroy(thread->loop);
+    tear_down_machine(thread);
+}
+
+/* Uninterrupted: the machine stops threads with a signal. */
+static void wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) < 0)
+        ASSERT(errno == EINTR);
 }
 
 static void *run(void *arg)
@@ -464,7 +484,17 @@ static void *run(void *arg)
     here = thread;
     snprintf(name, sizeof name, "shard-%u", thread->options.index);
     pthread_setname_np(pthread_self(), name);
-    thread->fault = set_up(thread);
+    thread->fault = set_up_machine(thread);
+    wait_for(&thread->go);
+    if (thread->called_off && thread->fault == 0) {
+        here = NULL;
+        if (thread->prepared != NULL)
+            worker_destroy(thread->prepared);
+        tear_down_machine(thread);
+        return NULL;
+    }
+    if (thread->fault == 0)
+        set_up(thread);
     log_debug("shard %u: ready in %.1f ms", thread->options.index,
               (double)(uv_hrtime() - started_ns) / 1e6);
     sem_post(&thread->ready);
@@ -481,6 +511,7 @@ int shard_thread_start(struct shard_thread **out, const struct shard_thread_opti
     int r;
 
     thread->options = *options;
+    sem_init(&thread->go, 0, 0);
     sem_init(&thread->ready, 0, 0);
     r = pthread_create(&thread->thread, NULL, run, thread);
     if (r != 0) {
@@ -491,12 +522,17 @@ int shard_thread_start(struct shard_thread **out, const struct shard_thread_opti
     return 0;
 }
 
+void shard_thread_go(struct shard_thread *thread, bool called_off)
+{
+    thread->called_off = called_off;
+    sem_post(&thread->go);
+}
+
 int shard_thread_wait(struct shard_thread *thread)
 {
     int fault;
 
-    while (sem_wait(&thread->ready) < 0)
-        ASSERT(errno == EINTR); /* the machine stops threads with a signal */
+    wait_for(&thread->ready);
     fault = thread->fault;
     return fault < 0 ? err_pass(fault) : 0;
 }
@@ -509,6 +545,7 @@ struct wires *shard_thread_wires(struct shard_thread *thread)
 void shard_thread_join(struct shard_thread *thread)
 {
     pthread_join(thread->thread, NULL);
+    sem_destroy(&thread->go);
     sem_destroy(&thread->ready);
     mem_free(thread);
 }

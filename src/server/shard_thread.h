@@ -29,7 +29,6 @@ struct shard_thread;
 struct worker_bundle;
 
 enum order_kind {
-    ORDER_PREPARE, /* what a Worker with `settings` needs before there is a bundle */
     ORDER_DEPLOY,  /* make a Worker of `bundle` beside the one that runs */
     ORDER_SWAP,    /* it takes over; the old one retires */
     ORDER_DISCARD, /* it goes again */
@@ -46,8 +45,6 @@ struct order {
     enum order_kind kind;
 
     union {
-        struct bytes settings;
-
         struct {
             const struct worker_bundle *bundle; /* its script is empty: no Worker */
             const struct native *native;        /* NULL: no classes in C */
@@ -68,14 +65,19 @@ struct shard_thread_options {
     struct shard_group *group;  /* borrowed */
     struct wires *const *wires; /* borrowed: every shard's, by index, filled before LISTEN */
     struct inbox *inbox;        /* borrowed: where answers go */
+    const char *settings; /* borrowed until the first DEPLOY: of its bundle; NULL: not known */
     unsigned index;
     int64_t cpu_limit_ms;
     bool proxied;
 };
 
+/* It gets ready as far as it can without the group's store. */
 int shard_thread_start(struct shard_thread **out, const struct shard_thread_options *options);
 
-/* Once, after start: returns when the thread is ready for orders, or could not get ready. */
+/* Once, after start: the group has its store; or it will not have one, and the thread ends. */
+void shard_thread_go(struct shard_thread *thread, bool called_off);
+
+/* Once, after go: returns when the thread is ready for orders, or could not get ready. */
 int shard_thread_wait(struct shard_thread *thread);
 
 /* Any thread, until STOP was answered: have it done; the answer comes to the inbox. `order` stays
