@@ -282,23 +282,25 @@ static int make_addition(const struct history_file_source *source,
     return r < 0 ? err_pass(r) : 0;
 }
 
-/* Where the file may begin: at the newest image that is too old, or at the newest of all if there
- * is too much. HEAD_BYTES: it may stay. */
+/* Where the file may begin: at the newest image that is too old, or if there is too much at the
+ * one that leaves half of what may be. HEAD_BYTES: it may stay. */
 static int find_cut(struct walk *walk, const struct history_bounds *bounds, uint64_t image_offset,
                     uint64_t *cut)
 {
+    bool too_much = image_offset - HEAD_BYTES > bounds->bytes_max;
     struct entry entry;
     int fault = 0;
 
     *cut = HEAD_BYTES;
-    if (image_offset - HEAD_BYTES > bounds->bytes_max) {
-        *cut = image_offset;
-        return 0;
-    }
     walk->at = HEAD_BYTES;
-    for (uint64_t at = HEAD_BYTES; fault == 0 && walk_next(walk, &entry, &fault); at = walk->at)
-        if (entry.kind == ENTRY_IMAGE && entry.ms < bounds->oldest_ms)
+    for (uint64_t at = HEAD_BYTES; fault == 0 && walk_next(walk, &entry, &fault); at = walk->at) {
+        bool large = too_much && *cut < image_offset && image_offset - *cut > bounds->bytes_max / 2;
+
+        if (entry.kind == ENTRY_IMAGE && (large || entry.ms < bounds->oldest_ms))
             *cut = at;
+    }
+    if (fault == 0 && *cut < image_offset && image_offset - *cut > bounds->bytes_max)
+        *cut = image_offset; /* something before it is damaged */
     return fault < 0 ? err_pass(fault) : 0;
 }
 
@@ -461,6 +463,11 @@ static int replay_from(struct walk *walk, uint64_t start, uint64_t end,
     while (r == 0 && walk->at < end && !replay->beyond && walk_next(walk, &entry, &fault))
         r = replay_entry(replay, &entry, walk->content, walk->at - ENTRY_BYTES - entry.len == start,
                          &image, why);
+    if (r == 0 && fault == 0 && walk->at < end && !replay->beyond) {
+        err_text_set(why, "The history of this object is damaged at offset %llu of its file.",
+                     (unsigned long long)walk->at);
+        return HISTORY_MISSING;
+    }
     return fault < 0 ? err_pass(fault) : r;
 }
 
