@@ -4,9 +4,9 @@
  * Bundle
  *
  * The project's code as one script: built by esbuild into `<project>/.dormouse/build`, after the
- * project's own build command if it has one, and read back; or what an earlier start built, if nothing
- * has changed since (bundle_memo.h). Runs on the control thread's loop;
- * esbuild's complaints go straight to stderr, with file, line and the line itself.
+ * project's own build command if it has one, and read back; or what an earlier start built, if
+ * nothing has changed since (bundle_memo.h). Runs on the control thread's loop; what esbuild
+ * complains about goes straight to stderr, with file, line and the line itself.
  *
  * A bundle is made once, read by all shards, and lives until the process ends or bundle_destroy().
  */

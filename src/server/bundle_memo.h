@@ -3,8 +3,8 @@
 /*
  * Bundle memo
  *
- * A bundle of the last start, kept with all that esbuild looked at to make it, so that a start in which
- * nothing has changed runs no esbuild. What counts as nothing (docs/decisions/0018):
+ * A bundle of the last start, kept with all that esbuild looked at to make it, so that a start in
+ * which nothing has changed runs no esbuild. What counts as nothing (docs/decisions/0018):
  *
  *  - esbuild itself and every argument are the same;
  *  - every input is the same file, with the same size and time stamps;

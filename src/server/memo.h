@@ -3,8 +3,8 @@
 /*
  * Memo
  *
- * A small file in which the result of a computation is kept beside everything that went into it, for
- * the next start: a row of fields behind a checksum. A memo that is not there, damaged or of
+ * A small file in which the result of a computation is kept beside everything that went into it,
+ * for the next start: a row of fields behind a checksum. A memo that is not there, damaged or of
  * another version is as good as none, and one that cannot be written is not: nothing depends on it.
  * Only the user can read it, because a configuration holds secrets.
  */

@@ -641,8 +641,8 @@ static int start_listening(struct process *process, const struct project *projec
     return 0;
 }
 
-/* Everything up to the first version that listens. While the store is opened, and esbuild runs if it
- * has to, the shards get ready. */
+/* Everything up to the first version that listens. While the store is opened, and esbuild runs if
+ * it has to, the shards get ready. */
 static int start(struct process *process)
 {
     struct opening opening = {0};

@@ -3,9 +3,10 @@
 /*
  * Project memo
  *
- * What the last start read from the wrangler file, kept with all that went into it: the texts of the
- * file and of those that hold secrets, the options, and the script that holds the rules. The rules are a
- * pure function of these, so that an equal key means an equal project, without a JavaScript machine.
+ * What the last start read from the wrangler file, kept with all that went into it: the texts of
+ * the file and of those that hold secrets, the options, and the script that holds the rules. The
+ * rules are a pure function of these, so that an equal key means an equal project, without a
+ * JavaScript machine.
  */
 
 #include <stdbool.h>

@@ -7,7 +7,7 @@
  * does what the control thread orders, one order at a time, and reports back; in between it serves.
  *
  *   started ──DEPLOY──SWAP──► has a Worker ──LISTEN──► serves ──DRAIN──► quiet ──STOP──► gone
- *       └─PREPARE─┘└─DISCARD: keeps the Worker it had
+ *                  └─DISCARD: keeps the Worker it had
  */
 
 #include <stdbool.h>

@@ -27,8 +27,8 @@ void witness_stamp(const char *path, char stamp[WITNESS_STAMP_BYTES]);
 struct witnesses *witnesses_create(const char *dir, int64_t began_ns, uint64_t device);
 void witnesses_destroy(struct witnesses *witnesses);
 
-/* Calls all. `inputs` are relative to the project, or absolute; `arguments` may name a tsconfig.json.
- * NULL, or why they cannot bear witness. */
+/* Calls all. `inputs` are relative to the project, or absolute; `arguments` may name a
+ * tsconfig.json. NULL, or why they cannot bear witness. */
 const char *witnesses_call(struct witnesses *witnesses, const struct name_list *inputs,
                            const struct name_list *arguments);
 
