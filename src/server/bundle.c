@@ -324,7 +324,8 @@ static struct bundle *build_recall(struct build *build)
     if (bundle == NULL)
         return NULL;
     log_debug("bundle: nothing has changed, esbuild does not run");
-    fwrite(build->memo.said.data, 1, build->memo.said.len, stderr);
+    if (build->memo.said.len > 0)
+        fwrite(build->memo.said.data, 1, build->memo.said.len, stderr);
     bundle->memo = build->memo;
     bundle->kept = true;
     build->memo = (struct bundle_memo){0};
