@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 /* Grows with every function that is added at the end of struct dm_api; nothing is ever removed. */
-#define DM_VERSION 3
+#define DM_VERSION 4
 
 #if defined(__GNUC__)
 #    define DM_EXPORT       __attribute__((visibility("default")))

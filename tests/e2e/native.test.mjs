@@ -141,9 +141,24 @@ test("errors say what they are", { skip }, async () => {
     assert.match((await call("e", "sql", "SELECT nonsense")).error.message, /no such column: nonsense/);
     assert.equal((await call("e", "silent")).error.message, "The class returned without an answer.");
     assert.equal((await call("broken", "increment")).error.message, "no room for broken");
-    assert.match((await call("e", "bookmark")).error.message, /bookmarks/);
+    assert.match((await call("e", "goBack", "x")).error.message, /not one of this Durable Object's/);
     assert.equal((await call("e", "abort")).error.message, "enough");
     assert.deepEqual(await call("e", "echo", 7), { value: 7 }, "a reset object starts again");
+});
+
+test("an object in C goes back in time, and forth again", { skip }, async () => {
+    await call("past", "increment");
+    const { value: mark } = await call("past", "bookmark");
+    assert.match(mark, /^[0-9a-f-]{59}$/);
+    await call("past", "increment");
+    const { value: undo } = await call("past", "goBack", mark);
+    await call("past", "abort");
+    assert.deepEqual(await call("past", "increment"), { value: 2 });
+    assert.match((await call("past", "goBack", undo)).value, /^[0-9a-f-]{59}$/);
+    await call("past", "abort");
+    assert.deepEqual(await call("past", "increment"), { value: 3 });
+    assert.match((await call("past", "bookmarkAt", Date.now() - 1000)).value, /^[0-9a-f-]{59}$/);
+    assert.match((await call("past", "bookmarkAt", 0)).error.message, /at most 30 days/);
 });
 
 test("deleteAll() removes everything, and the next instance makes its tables again", { skip }, async () => {
