@@ -604,6 +604,7 @@ static int let_shards_go(struct process *process, int opened, int started)
         return opened;
     }
     shard_group_set_store(process->group, process->store);
+    control_set_group(process->control, process->group);
     if (r == 0)
         r = fleet_go(process->fleet);
     if (r == 0)
