@@ -26,6 +26,10 @@
 
 #define THERE_SHOWN_MAX 5
 
+/* What has been kept of the history is the server's to shorten. */
+#define HISTORY_DAYS  3650
+#define HISTORY_BYTES (UINT64_C(1) << 40)
+
 /* One object on its way. */
 struct ready {
     char *path; /* owned: the copy; NULL: nothing is stored in it */
@@ -105,7 +109,13 @@ static void ignore_durable(void *data, uint64_t lsn, int fault)
 static int open_store(struct import *import)
 {
     struct store_options options = {
-        .os = os_real(), .dir = import->data_dir, .shard_count = 1, .sync = true};
+        .os = os_real(),
+        .dir = import->data_dir,
+        .shard_count = 1,
+        .sync = true,
+        .history_days = HISTORY_DAYS,
+        .history_bytes = HISTORY_BYTES,
+    };
     struct store_shard_listener listener = {.wake = ignore_wake, .durable = ignore_durable};
     int r = folder_make(import->data_dir);
 

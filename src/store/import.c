@@ -12,9 +12,11 @@
 #include "os/os.h"
 #include "store/alarm_note.h"
 #include "store/database_state.h"
+#include "store/history.h"
 #include "store/journal.h"
 #include "store/object_file.h"
 #include "store/page_diff.h"
+#include "store/recovery.h"
 #include "store/plain_sqlite.h"
 #include "store/shard.h"
 #include "store/store_parts.h"
@@ -235,13 +237,15 @@ int import_check(struct store *store, const struct import_object *object)
 
     if (!store_object_path(store, object->namespace_number, object->id, &dir, &path))
         return err_raise(-ENOENT);
-    r = os_open(store->os, path, OS_READ, &ours);
+    r = recovery_bring(store->recovery, object->namespace_number, object->id);
+    if (r == 0)
+        r = os_open(store->os, path, OS_READ, &ours);
     if (r == 0)
         r = os_open(store->os, object->path, OS_READ, &theirs);
     if (r == 0)
         r = compare(ours, theirs, &same);
     if (r == OS_OPEN_MISSING)
-        r = 0; /* what the journal had, recovery has brought into its file */
+        r = 0; /* what the journal had is in its file by now */
     else if (r == 0)
         r = same ? IMPORT_SAME : has_content(path) ? IMPORT_THERE : 0;
     os_close(theirs);
@@ -384,6 +388,19 @@ static int import_open(struct store_shard *shard, struct importing *importing,
     return r < 0 ? err_pass(r) : 0;
 }
 
+/* A restore that was ordered for what was there before. */
+static int forget_order(struct store *store, const struct import_object *object)
+{
+    struct history_order order;
+    int r;
+
+    if (store->history == NULL ||
+        !history_ordered(store->history, object->namespace_number, object->id, &order))
+        return 0;
+    r = history_forget_order(store->history, object->namespace_number, object->id);
+    return r < 0 ? err_pass(r) : 0;
+}
+
 /* The journal has records that could not be brought into the file: they are the next start's. */
 static void abandon(struct database *db)
 {
@@ -401,6 +418,8 @@ int import_object(struct store_shard *shard, const struct import_object *object,
 
     if (r == 0)
         r = import_open(shard, &importing, object);
+    if (r == 0)
+        r = forget_order(shard->store, object);
     if (r == 0)
         r = take_all(&importing, object, alarm_ms);
     *alarm = alarm_ms != 0;
