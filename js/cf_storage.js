@@ -202,8 +202,8 @@ class StorageOperations {
 
   getAlarm(options) {
     return settle(() => {
-      this._guard("getAlarm()");
       checkDictionary(options, 1, "GetAlarmOptions", "getAlarm", this._place);
+      this._guard("getAlarm()");
       const time = natives.alarm_get(this._h);
       return time === 0 ? null : time;
     });
@@ -211,12 +211,12 @@ class StorageOperations {
 
   setAlarm(scheduledTime, options) {
     return settle(() => {
-      this._guard("setAlarm()");
       if (typeof scheduledTime !== "number" && !(scheduledTime instanceof Date)) throw this.#missing("setAlarm", "date");
       const time = scheduledTime instanceof Date ? scheduledTime.getTime() : scheduledTime;
       if (Number.isNaN(time)) throw new TypeError("The value cannot be converted because it is not a valid Date.");
       if (time > ALARM_MS_MAX) throw new TypeError("This API doesn't support dates after 2189.");
       checkDictionary(options, 2, "SetAlarmOptions", "setAlarm", this._place);
+      this._guard("setAlarm()");
       if (!(time > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
       this._canSetAlarm();
       natives.alarm_set(this._h, Math.max(Math.trunc(time), Date.now()), Boolean(options?.allowUnconfirmed));
@@ -226,8 +226,8 @@ class StorageOperations {
 
   deleteAlarm(options) {
     return settle(() => {
-      this._guard("deleteAlarm()");
       checkDictionary(options, 1, "SetAlarmOptions", "deleteAlarm", this._place);
+      this._guard("deleteAlarm()");
       natives.alarm_set(this._h, 0, Boolean(options?.allowUnconfirmed));
       return undefined;
     });

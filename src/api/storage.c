@@ -191,8 +191,6 @@ static JSValueRef storage_kv_list_open(struct js_call *call)
     }
     range.reverse = js_arg_boolean(call, 4);
     range.limit = limit >= 1 ? (uint64_t)limit : 0;
-    overtake(instance_of(context));
-
     cursor = mem_new(struct kv_cursor);
     cursor->exclusive = js_arg_boolean(call, 6);
     cursor->end.close = kv_cursor_end;
@@ -201,6 +199,8 @@ static JSValueRef storage_kv_list_open(struct js_call *call)
         mem_free(cursor);
         goto out;
     }
+    if (!kv_list_is_void(cursor->list))
+        overtake(instance_of(context)); /* only one at a time is a statement that runs */
     list_push_back(&instance_of(context)->ends, &cursor->end.link);
     if (kv_list_is_void(cursor->list))
         kv_cursor_close(cursor); /* nothing that a later one could overtake */

@@ -133,13 +133,22 @@ static void report_damage(struct database *db, const char *message, int code)
 static void format_error(struct database *db, int code, char *text, size_t size)
 {
     int extended = sqlite3_extended_errcode(db->sql);
+    const char *message = (code & 0xff) == (sqlite3_errcode(db->sql) & 0xff)
+                              ? sqlite3_errmsg(db->sql)
+                              : sqlite3_errstr(code);
+    char longer[160];
 
     if ((extended & 0xff) != (code & 0xff))
         extended = code;
-    sql_error_format(text, size,
-                     (code & 0xff) == (sqlite3_errcode(db->sql) & 0xff) ? sqlite3_errmsg(db->sql)
-                                                                        : sqlite3_errstr(code),
-                     sqlite3_error_offset(db->sql), extended);
+    /* After a rollback of the schema, an error of the statement can come with that code. */
+    if (extended == SQLITE_SCHEMA && sqlite3_error_offset(db->sql) >= 0)
+        extended = SQLITE_ERROR;
+    if (strncmp(message, "no such function: jsonb", 23) == 0) { /* the platform has it */
+        snprintf(longer, sizeof longer, "%s (it needs SQLite 3.45, this is %s)", message,
+                 sqlite3_libversion());
+        message = longer;
+    }
+    sql_error_format(text, size, message, sqlite3_error_offset(db->sql), extended);
 }
 
 int database_error(struct database *db, int code, struct err_text *why)

@@ -75,11 +75,11 @@ static void concat_ws(sqlite3_context *context, int argc, sqlite3_value **argv)
              (size_t)sqlite3_value_bytes(argv[0]));
 }
 
-/* ---- string_agg(X, SEP): group_concat() with its second argument ---- */
+/* ---- string_agg(X, SEP): group_concat() with its second argument, also over a window ---- */
 
 struct aggregate {
     struct buf text;
-    bool any;
+    struct buf separators; /* size_t: bytes of separator before each text in it */
 };
 
 static void string_agg_step(sqlite3_context *context, int argc, sqlite3_value **argv)
@@ -88,29 +88,61 @@ static void string_agg_step(sqlite3_context *context, int argc, sqlite3_value **
     const unsigned char *text = sqlite3_value_text(argv[0]);
     const unsigned char *separator = sqlite3_value_text(argv[1]);
     int limit = sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1);
+    size_t len = 0;
 
     (void)argc;
     if (sum == NULL || text == NULL || sum->text.len > (size_t)limit)
         return;
-    if (sum->any && separator != NULL)
-        buf_append(&sum->text, separator, (size_t)sqlite3_value_bytes(argv[1]));
+    if (sum->separators.len > 0 && separator != NULL)
+        len = (size_t)sqlite3_value_bytes(argv[1]);
+    buf_append(&sum->text, separator, len);
     buf_append(&sum->text, text, (size_t)sqlite3_value_bytes(argv[0]));
-    sum->any = true;
+    buf_append(&sum->separators, &len, sizeof len);
 }
 
-static void string_agg_final(sqlite3_context *context)
+/* The window leaves its first row behind: its text goes, and the separator after it. */
+static void string_agg_inverse(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    struct aggregate *sum = sqlite3_aggregate_context(context, 0);
+    const unsigned char *text = sqlite3_value_text(argv[0]);
+    size_t len = (size_t)sqlite3_value_bytes(argv[0]);
+    size_t next = 0;
+
+    (void)argc;
+    if (sum == NULL || text == NULL || sum->separators.len == 0)
+        return;
+    buf_consume(&sum->separators, sizeof next);
+    if (sum->separators.len > 0) {
+        memcpy(&next, sum->separators.data, sizeof next);
+        memset(sum->separators.data, 0, sizeof next);
+    }
+    len += next;
+    buf_consume(&sum->text, len < sum->text.len ? len : sum->text.len);
+}
+
+static void string_agg_value(sqlite3_context *context)
 {
     struct aggregate *sum = sqlite3_aggregate_context(context, 0);
     int limit = sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1);
 
-    if (sum == NULL || !sum->any)
+    if (sum == NULL || sum->separators.len == 0)
         return;
     if (sum->text.len > (size_t)limit)
         sqlite3_result_error_toobig(context);
     else
         sqlite3_result_text64(context, sum->text.len > 0 ? (const char *)sum->text.data : "",
                               sum->text.len, SQLITE_TRANSIENT, SQLITE_UTF8);
-    buf_fini(&sum->text);
+}
+
+static void string_agg_final(sqlite3_context *context)
+{
+    struct aggregate *sum = sqlite3_aggregate_context(context, 0);
+
+    string_agg_value(context);
+    if (sum != NULL) {
+        buf_fini(&sum->text);
+        buf_fini(&sum->separators);
+    }
 }
 
 /* ---- unhex(X), unhex(X, IGNORED) ---- */
@@ -267,8 +299,9 @@ int sql_functions_register(struct sqlite3 *sql)
     if (version < 3044000) {
         rc |= sqlite3_create_function(sql, "concat", -1, PURE, NULL, concat, NULL, NULL);
         rc |= sqlite3_create_function(sql, "concat_ws", -1, PURE, NULL, concat_ws, NULL, NULL);
-        rc |= sqlite3_create_function(sql, "string_agg", 2, PURE, NULL, NULL, string_agg_step,
-                                      string_agg_final);
+        rc |= sqlite3_create_window_function(sql, "string_agg", 2, PURE, NULL, string_agg_step,
+                                             string_agg_final, string_agg_value, string_agg_inverse,
+                                             NULL);
     }
     if (version < 3041000) {
         rc |= sqlite3_create_function(sql, "unhex", 1, PURE, NULL, unhex, NULL, NULL);

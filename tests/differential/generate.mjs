@@ -6,7 +6,7 @@
  */
 
 import { Random } from "./random.mjs";
-import { anything, value } from "./generate_values.mjs";
+import { anything, scalar, value } from "./generate_values.mjs";
 import { SqlSource } from "./generate_sql.mjs";
 
 const KEYS = ["a", "b", "ab", "abc", "b\0", "k0", "k1", "k2", "k10", "é", "\uffff", "𝄞", "", "Z", "_cf_x", "\ud800"];
@@ -30,7 +30,7 @@ class Generator {
     }
 
     key() {
-        if (this.random.chance(2)) return anything(this.random);
+        if (this.random.chance(2)) return this.legacy ? scalar(this.random) : anything(this.random);
         if (this.random.chance(1) && !this.legacy) return { t: "long", v: ["k", this.random.pick([2048, 2049])] };
         return this.random.pick(KEYS);
     }
@@ -64,7 +64,7 @@ class Generator {
 
     put(on) {
         const { random } = this;
-        if (random.chance(5)) return this.call(on, "put", random.many(0, 3, () => anything(random)));
+        if (random.chance(5) && !this.legacy) return this.call(on, "put", random.many(0, 3, () => anything(random)));
         if (random.chance(30)) {
             const entries = bag(random.many(0, 4, () => [random.pick(KEYS), value(random)]));
             return this.call(on, "put", [entries, ...this.options()]);
@@ -74,13 +74,13 @@ class Generator {
 
     get(on) {
         const { random } = this;
-        if (random.chance(3)) return this.call(on, "get", random.many(0, 2, () => anything(random)));
+        if (random.chance(3) && !this.legacy) return this.call(on, "get", random.many(0, 2, () => anything(random)));
         return this.call(on, "get", [random.chance(25) ? this.keys() : this.key(), ...this.options()]);
     }
 
     remove(on) {
         const { random } = this;
-        if (random.chance(3)) return this.call(on, "delete", random.many(0, 2, () => anything(random)));
+        if (random.chance(3) && !this.legacy) return this.call(on, "delete", random.many(0, 2, () => anything(random)));
         return this.call(on, "delete", [random.chance(25) ? this.keys() : this.key(), ...this.options()]);
     }
 

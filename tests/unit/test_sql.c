@@ -186,6 +186,22 @@ TEST(functions_newer_than_the_linked_sqlite_are_there)
     end(db);
 }
 
+TEST(jsonb_is_missing_with_its_reason)
+{
+    struct database *db = fresh();
+
+    if (sqlite3_libversion_number() < 3045000) {
+        CHECK(strstr(error_of(db, "SELECT jsonb('[1]')"),
+                     "no such function: jsonb (it needs SQLite 3.45, this is ") != NULL);
+        CHECK(strstr(error_of(db, "SELECT jsonb_set('{}', '$.a', 1)"),
+                     "no such function: jsonb_set (it needs SQLite 3.45, this is ") != NULL);
+    } else {
+        CHECK_STR_EQ(text_of(db, "SELECT json(jsonb('[1]'))"), "[1]");
+    }
+    CHECK(strstr(error_of(db, "SELECT nosuch(1)"), "it needs") == NULL);
+    end(db);
+}
+
 TEST(the_limits_of_the_platform_hold)
 {
     struct database *db = fresh();

@@ -65,7 +65,7 @@ function call(at, step) {
 function move(at, step) {
     const it = at.kept.get(step.from);
     if (it === undefined) return "nothing is kept there";
-    const isCursor = it.columnNames !== undefined;
+    const isCursor = "columnNames" in it;
     if (typeof it.next !== "function" || (!isCursor && step.name !== "next")) return "it cannot do that";
     at.counted = it;
     try {
@@ -125,8 +125,12 @@ const doers = {
 function note(at, entry, said) {
     entry.said = said;
     const cursor = at.counted;
-    if (cursor?.rowsRead !== undefined) entry.counts = [cursor.rowsRead, cursor.rowsWritten];
     at.counted = undefined;
+    try {
+        if (cursor?.rowsRead !== undefined) entry.counts = [cursor.rowsRead, cursor.rowsWritten];
+    } catch {
+        // on workerd, what deleteAll() has canceled does not count any more
+    }
 }
 
 function settled(promise, entry) {
