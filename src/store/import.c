@@ -16,8 +16,8 @@
 #include "store/journal.h"
 #include "store/object_file.h"
 #include "store/page_diff.h"
-#include "store/recovery.h"
 #include "store/plain_sqlite.h"
+#include "store/recovery.h"
 #include "store/shard.h"
 #include "store/store_parts.h"
 

@@ -1,6 +1,7 @@
 #include "store/keeper.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #include "store/journal.h"
 #include "store/log.h"
 #include "store/object_file.h"
+#include "store/recovery.h"
 #include "store/rule.h"
 #include "store/segment_log.h"
 #include "store/shard.h"
@@ -24,6 +26,7 @@
 #define ROUND_IDLE_NS  INT64_C(1000000000) /* then the work that nobody asked for is done */
 #define ROUND_FULL_NS  INT64_C(100000000)  /* how often a full disk is asked whether it still is */
 #define FILES_WAITING  512                 /* files kept open only to be synced later */
+#define BRING_MAX      128                 /* recovered objects that a round writes */
 
 struct written_file {
     struct list link;
@@ -44,6 +47,7 @@ struct keeper {
     bool asked;
     bool urgent; /* somebody waits for room */
     bool stopping;
+    bool bringing;  /* what was recovered, into its files; the keeper's thread */
     bool disk_full; /* the last round found no room; the keeper's thread */
 
     struct store_shard shard; /* the alarm table's; the keeper's thread */
@@ -97,9 +101,15 @@ void keeper_sync_later(struct keeper *keeper, struct object_file *file, struct j
         keeper_ask(keeper, false);
 }
 
-void keeper_sync_recovered(struct keeper *keeper, struct object_file *file, struct journal_pin *pin)
+void keeper_sync_recovered(struct keeper *keeper, struct object_file *file)
 {
-    add_written(keeper, file, pin, true);
+    add_written(keeper, file, NULL, true);
+}
+
+void keeper_bring_recovered(struct keeper *keeper)
+{
+    keeper->bringing = true;
+    keeper->asked = true;
 }
 
 /* ---- a round ---- */
@@ -189,17 +199,36 @@ static int make_room(struct keeper *keeper)
     return r;
 }
 
+/* A part of what was recovered; *done when it all is in its files. No space: another time. */
+static int bring_recovered(struct keeper *keeper, bool all, bool *done)
+{
+    struct recovery *recovery = keeper->store->recovery;
+    int r;
+
+    *done = false;
+    if (!keeper->bringing)
+        return 0;
+    r = recovery_bring_some(recovery, all ? UINT_MAX : BRING_MAX);
+    *done = recovery_is_done(recovery);
+    if (r == 0 && !*done)
+        keeper_ask(keeper, false);
+    return r == -ENOSPC || r == -EDQUOT ? 0 : r < 0 ? err_pass(r) : 0;
+}
+
 int keeper_round(struct keeper *keeper, bool all)
 {
     struct store *store = keeper->store;
     struct segment_log_counts counts;
     bool full = pressed(keeper, &counts);
+    bool brought = false;
     bool waiting;
+    int fault;
     int r;
 
     r = journal_fault(store->journal);
     if (r < 0)
         return r;
+    fault = bring_recovered(keeper, all || full, &brought);
     pthread_mutex_lock(&keeper->mutex);
     waiting = keeper->written_count >= FILES_WAITING || keeper->recovered;
     pthread_mutex_unlock(&keeper->mutex);
@@ -210,8 +239,14 @@ int keeper_round(struct keeper *keeper, bool all)
     make_room(keeper);
     r = alarm_table_round(store->alarms, all || full);
     checkpoint_shard(keeper_shard(keeper));
+    if (r == 0)
+        r = fault;
     if (r == 0 && (all || full || waiting))
         r = sync_written(keeper);
+    if (r == 0 && brought) {
+        recovery_unpin(store->recovery);
+        keeper->bringing = false;
+    }
     if (r < 0) {
         journal_fail(store->journal, r);
         return err_pass(r);

@@ -31,10 +31,11 @@ void keeper_destroy(struct keeper *keeper);
  * goes. Any thread. */
 void keeper_sync_later(struct keeper *keeper, struct object_file *file, struct journal_pin *pin);
 
-/* The same for a file that the recovery wrote, before the thread starts: the next round syncs it.
- * One pin, with the last of them, is enough for all; NULL with the others. */
-void keeper_sync_recovered(struct keeper *keeper, struct object_file *file,
-                           struct journal_pin *pin);
+/* The same for a file that the recovery wrote and has a pin for: the next round syncs it. */
+void keeper_sync_recovered(struct keeper *keeper, struct object_file *file);
+
+/* From now on rounds bring what was recovered into its files; before the thread starts. */
+void keeper_bring_recovered(struct keeper *keeper);
 
 /* Have a round soon; urgent: somebody waits for room in the journal. Any thread. */
 void keeper_ask(struct keeper *keeper, bool urgent);

@@ -9,8 +9,10 @@
 #include "store/journal.h"
 #include "store/keeper.h"
 #include "store/object_file.h"
+#include "store/recovery.h"
 #include "store/rule.h"
 #include "store/shard.h"
+#include "store/store_parts.h"
 
 #define PAGE_RECORD_MAX (PAGE_BYTES + 128) /* what one page can add to a record */
 #define FEW_FRAMES      8                  /* then looking through them is faster than a map */
@@ -26,7 +28,9 @@ int pages_open(struct pages *pages, struct store_shard *shard, uint32_t namespac
     memcpy(pages->id, id, STORE_ID_SIZE);
     memory_wal_init(&pages->wal, &shard->pool);
     map_u64_init(&pages->holes);
-    r = object_file_open(&pages->file, shard->os, dir, path);
+    r = recovery_bring(shard->store->recovery, namespace_number, id);
+    if (r == 0)
+        r = object_file_open(&pages->file, shard->os, dir, path);
     if (r < 0)
         return err_pass(r);
     if (!object_file_missing(pages->file))

@@ -1,6 +1,8 @@
 #include "store/recovery.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -10,6 +12,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/alarm_note.h"
+#include "store/journal.h"
+#include "store/keeper.h"
 #include "store/log.h"
 #include "store/object_file.h"
 #include "store/page_diff.h"
@@ -69,22 +73,32 @@ struct object {
 
 struct recovery {
     struct store *store;
-    struct list *notes;
-    struct err_text *why;
-    struct recovered *unsynced;
-    struct map objects; /* key -> object, owned */
+    struct list *notes;   /* while it reads */
+    struct err_text *why; /* while it reads */
+    struct journal_pin pin;
+    atomic_bool done; /* nothing is left to bring */
+
+    pthread_mutex_t mutex; /* over what follows, once it has been read */
+    struct map objects;    /* key -> object, owned */
+    size_t brought;        /* where bringing goes on */
     size_t cached_pages;
 };
 
 /* ---- objects ---- */
+
+static void make_key(uint8_t key[OBJECT_KEY_BYTES], uint32_t namespace_number,
+                     const uint8_t id[STORE_ID_SIZE])
+{
+    memcpy(key, id, STORE_ID_SIZE);
+    memcpy(key + STORE_ID_SIZE, &namespace_number, sizeof namespace_number);
+}
 
 static struct object *find_object(struct recovery *recovery, const struct record *record)
 {
     uint8_t key[OBJECT_KEY_BYTES];
     struct object *object;
 
-    memcpy(key, record->id, STORE_ID_SIZE);
-    memcpy(key + STORE_ID_SIZE, &record->namespace_number, sizeof record->namespace_number);
+    make_key(key, record->namespace_number, record->id);
     object = map_get(&recovery->objects, bytes_of(key, sizeof key));
     if (object != NULL)
         return object;
@@ -124,33 +138,18 @@ static int open_object(struct recovery *recovery, struct object *object)
     return object_file_open(&object->file, store->os, object->dir, object->path);
 }
 
-void recovered_fini(struct recovered *recovered)
+/* While it reads, room is needed at once, and nobody else could sync; later the keeper does. */
+static int sync_file(struct recovery *recovery, struct object_file *file)
 {
-    for (size_t i = 0; i < recovered->count; i++)
-        object_file_unref(recovered->files[i]);
-    mem_free(recovered->files);
-    *recovered = (struct recovered){0};
-}
-
-/* Syncing thousands of files is what recovery would take longest for. The journal has it all and
- * keeps it: nobody needs to wait for this, but for files that are too many to be left open. */
-static int sync_later(struct recovery *recovery, struct object_file *file)
-{
-    struct recovered *unsynced = recovery->unsynced;
     int r = 0;
 
     if (!recovery->store->options.sync)
         return 0;
-    if (unsynced->count == UNSYNCED_MAX) {
-        r = object_file_sync_all(unsynced->files, unsynced->count);
-        recovered_fini(unsynced);
-    }
-    if (r < 0)
-        return err_pass(r);
-    if (unsynced->files == NULL)
-        unsynced->files = mem_new_array(struct object_file *, UNSYNCED_MAX);
-    unsynced->files[unsynced->count++] = object_file_ref(file);
-    return 0;
+    if (recovery->pin.lsn == 0)
+        r = object_file_sync(file);
+    else
+        keeper_sync_recovered(recovery->store->keeper, file);
+    return r < 0 ? err_pass(r) : 0;
 }
 
 /* What is in memory goes into the file. */
@@ -172,7 +171,7 @@ static int flush_object(struct recovery *recovery, struct object *object)
     if (r == 0)
         r = object_file_truncate(object->file, (uint64_t)object->size_pages * PAGE_BYTES);
     if (r == 0)
-        r = sync_later(recovery, object->file);
+        r = sync_file(recovery, object->file);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
     forget_pages(recovery, object);
@@ -349,7 +348,9 @@ static int take_batch(void *data, const struct log_batch *batch)
     return r;
 }
 
-static void recovery_fini(struct recovery *recovery)
+/* ---- the whole ---- */
+
+static void free_objects(struct recovery *recovery)
 {
     struct object *object;
     size_t at = 0;
@@ -364,17 +365,110 @@ static void recovery_fini(struct recovery *recovery)
         mem_free(object);
     }
     map_fini(&recovery->objects);
+    map_init(&recovery->objects);
 }
 
-int recovery_run(struct store *store, struct list *notes, struct recovered *recovered,
+/* What was read for its sake only is let go. */
+static void end_reading(struct recovery *recovery)
+{
+    struct object *object;
+    size_t at = 0;
+
+    recovery->notes = NULL;
+    recovery->why = NULL;
+    while ((object = map_next(&recovery->objects, &at, NULL)) != NULL) {
+        object_file_unref(object->file);
+        object->file = NULL;
+        buf_fini(&object->pending);
+        buf_init(&object->pending);
+    }
+}
+
+int recovery_run(struct recovery **out, struct store *store, struct list *notes,
                  struct err_text *why)
 {
-    struct recovery recovery = {.store = store, .notes = notes, .why = why, .unsynced = recovered};
+    struct recovery *recovery = mem_new(struct recovery);
     struct log *log = store->log;
-    int r = log->ops->read(log, log->needed_lsn, take_batch, &recovery);
+    int r;
 
-    if (r == 0)
-        r = flush_all(&recovery);
-    recovery_fini(&recovery);
-    return r < 0 ? err_pass(r) : r;
+    recovery->store = store;
+    recovery->notes = notes;
+    recovery->why = why;
+    list_init(&recovery->pin.link);
+    pthread_mutex_init(&recovery->mutex, NULL);
+    r = log->ops->read(log, log->needed_lsn, take_batch, recovery);
+    end_reading(recovery);
+    if (r != 0) {
+        recovery_destroy(recovery);
+        return r < 0 ? err_pass(r) : r;
+    }
+    *out = recovery;
+    return 0;
+}
+
+void recovery_destroy(struct recovery *recovery)
+{
+    if (recovery == NULL)
+        return;
+    free_objects(recovery);
+    pthread_mutex_destroy(&recovery->mutex);
+    mem_free(recovery);
+}
+
+void recovery_pin(struct recovery *recovery)
+{
+    journal_repin(recovery->store->journal, &recovery->pin, recovery->store->log->needed_lsn);
+}
+
+int recovery_bring(struct recovery *recovery, uint32_t namespace_number,
+                   const uint8_t id[STORE_ID_SIZE])
+{
+    uint8_t key[OBJECT_KEY_BYTES];
+    struct object *object;
+    int r = 0;
+
+    if (recovery == NULL || atomic_load(&recovery->done))
+        return 0;
+    make_key(key, namespace_number, id);
+    pthread_mutex_lock(&recovery->mutex);
+    object = map_get(&recovery->objects, bytes_of(key, sizeof key));
+    if (object != NULL)
+        r = flush_object(recovery, object);
+    pthread_mutex_unlock(&recovery->mutex);
+    return r < 0 ? err_pass(r) : r > 0 ? err_raise(-EIO) : 0;
+}
+
+int recovery_bring_some(struct recovery *recovery, unsigned count_max)
+{
+    int r = 0;
+
+    while (r == 0 && count_max > 0 && !atomic_load(&recovery->done)) {
+        struct object *object;
+
+        pthread_mutex_lock(&recovery->mutex); /* anew for each: others may be waiting to open */
+        object = map_next(&recovery->objects, &recovery->brought, NULL);
+        if (object == NULL) {
+            free_objects(recovery);
+            atomic_store(&recovery->done, true);
+        } else if (object->changed) {
+            r = flush_object(recovery, object);
+            count_max--;
+        }
+        if (r != 0)
+            recovery->brought = 0; /* asked again */
+        pthread_mutex_unlock(&recovery->mutex);
+    }
+    return r < 0 ? err_pass(r) : r > 0 ? err_raise(-EIO) : 0;
+}
+
+bool recovery_is_done(struct recovery *recovery)
+{
+    return atomic_load(&recovery->done);
+}
+
+void recovery_unpin(struct recovery *recovery)
+{
+    ASSERT(atomic_load(&recovery->done));
+    if (recovery->pin.lsn != 0)
+        journal_unpin(recovery->store->journal, &recovery->pin);
 }

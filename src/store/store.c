@@ -278,31 +278,8 @@ static void start_journal(struct store *store)
     store->journal = journal_create(&options);
 }
 
-/* What the recovery has written is not on the disk yet: the journal keeps it until it is. */
-static struct journal_pin *pin_recovered(struct store *store, const struct recovered *recovered)
-{
-    struct journal_pin *pin;
-
-    if (recovered->count == 0)
-        return NULL;
-    pin = mem_new(struct journal_pin);
-    list_init(&pin->link);
-    journal_repin(store->journal, pin, store->log->needed_lsn);
-    return pin;
-}
-
-static void sync_recovered(struct store *store, const struct recovered *recovered,
-                           struct journal_pin *pin)
-{
-    for (size_t i = 0; i < recovered->count; i++)
-        keeper_sync_recovered(store->keeper, recovered->files[i],
-                              i + 1 == recovered->count ? pin : NULL);
-}
-
 static int open_all(struct store *store, struct err_text *why)
 {
-    struct recovered recovered = {0};
-    struct journal_pin *pin = NULL;
     struct list notes;
     uint64_t last_lsn;
     int r;
@@ -312,11 +289,11 @@ static int open_all(struct store *store, struct err_text *why)
     if (r == 0)
         r = open_log(store, why);
     if (r == 0)
-        r = recovery_run(store, &notes, &recovered, why);
+        r = recovery_run(&store->recovery, store, &notes, why);
     if (r == 0) {
         last_lsn = store->log->next_lsn - 1;
         start_journal(store);
-        pin = pin_recovered(store, &recovered);
+        recovery_pin(store->recovery);
         alarm_table_accept(store->alarms, last_lsn, &notes);
         r = alarm_table_open(store->alarms);
     }
@@ -324,9 +301,8 @@ static int open_all(struct store *store, struct err_text *why)
         r = history_open(&store->history, store);
     if (r == 0)
         r = keeper_round(store->keeper, true);
-    if (store->keeper != NULL)
-        sync_recovered(store, &recovered, pin);
-    recovered_fini(&recovered);
+    if (r == 0)
+        keeper_bring_recovered(store->keeper);
     if (r == 0 && !store->options.stepped)
         keeper_start(store->keeper);
     while (!list_empty(&notes))
@@ -355,6 +331,7 @@ static void store_free(struct store *store)
     else if (store->log != NULL)
         store->log->ops->destroy(store->log);
     alarm_table_destroy(store->alarms);
+    recovery_destroy(store->recovery);
     namespaces_close(store->namespaces);
     os_close(store->lock);
     mem_free(store->shards);

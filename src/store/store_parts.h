@@ -17,6 +17,7 @@ struct keeper;
 struct log;
 struct namespaces;
 struct os_file;
+struct recovery;
 
 struct store {
     struct store_options options;  /* dir is ours */
@@ -27,6 +28,7 @@ struct store {
     struct journal *journal;       /* owned */
     struct namespaces *namespaces; /* owned */
     struct alarm_table *alarms;    /* owned */
+    struct recovery *recovery;     /* owned */
     struct history *history;       /* owned; NULL: none is kept */
     struct keeper *keeper;         /* owned */
     struct store_shard **shards;   /* by index, NULL while not attached; the last is the keeper's */
