@@ -141,7 +141,6 @@ class StorageOperations {
       const several = isObject(keyOrEntries) && !Array.isArray(keyOrEntries);
       const key = several ? undefined : toDOMString(keyOrEntries);
       if (options !== undefined) checkDictionary(options, 3, "PutOptions", "put", this._place);
-      this._guard("put()");
       if (several) {
         const entries = Object.entries(keyOrEntries);
         if (valueOrOptions !== undefined && valueOrOptions !== null && !isObject(valueOrOptions)) throw new TypeError(PUT_FORMS);
@@ -153,6 +152,7 @@ class StorageOperations {
           checkValue(bytes, this._sqlite);
           pairs.push(key, bytes);
         }
+        this._guard("put()");
         checkPairs(pairs.length / 2, this._sqlite);
         const unconfirmed = Boolean(valueOrOptions?.allowUnconfirmed);
         for (let i = 0; i < pairs.length; i += 2) natives.kv_put(this._h, pairs[i], pairs[i + 1], unconfirmed);
@@ -162,6 +162,7 @@ class StorageOperations {
       checkKey(key, this._sqlite);
       const bytes = serialize(valueOrOptions, "storage");
       checkValue(bytes, this._sqlite);
+      this._guard("put()");
       natives.kv_put(this._h, key, bytes, Boolean(options?.allowUnconfirmed));
       return undefined;
     });

@@ -36,6 +36,12 @@ export const differences = [
         ends: true,
     },
     {
+        name: "a row that only one had read before a rollback",
+        documented: "A cursor that has failed",
+        matches: (step, workerd, dormouse) => step.do === "move" && /abort due to ROLLBACK/.test(workerd + dormouse),
+        ends: true,
+    },
+    {
         name: "an unclosed parenthesis",
         documented: "`ORDER BY` within an aggregate",
         matches: (step, workerd, dormouse) => /incomplete input/.test(workerd) && /syntax error/.test(dormouse),

@@ -26,7 +26,7 @@ const SCHEMAS = [
 
 const FORBIDDEN = [
     "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT s", "RELEASE s", "ATTACH ':memory:' AS m", "DETACH main", "VACUUM", "CREATE TEMP TABLE q (a)",
-    "CREATE TABLE _cf_q (a)", "CREATE TABLE _CF_q (a)", 
+    "CREATE TABLE _cf_q (a)", "CREATE TABLE _CF_q (a)",
     "PRAGMA journal_mode", "PRAGMA user_version", "PRAGMA page_size = 512", "PRAGMA writable_schema = 1", "SELECT power(2, 3)",
     "SELECT load_extension('x')", "SELECT sqlite_version()", "CREATE TABLE sqlite_q (a)", "DELETE FROM sqlite_master",
     "ALTER TABLE a RENAME TO _cf_a", "CREATE INDEX _cf_i ON a (x)", "CREATE VIEW _cf_v AS SELECT 1", "EXPLAIN BEGIN",
