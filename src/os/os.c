@@ -100,6 +100,11 @@ int os_sync_dir(struct os *os, const char *path)
     return os->vtable->sync_dir(os, path);
 }
 
+int os_space(struct os *os, const char *path, uint64_t *bytes)
+{
+    return os->vtable->space(os, path, bytes);
+}
+
 int os_list_dir(struct os *os, const char *path, os_list_cb *cb, void *arg)
 {
     return os->vtable->list_dir(os, path, cb, arg);

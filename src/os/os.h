@@ -109,6 +109,9 @@ int os_rmdir(struct os *os, const char *path);
 /* What was created, renamed or removed in this folder is durable afterwards. */
 int os_sync_dir(struct os *os, const char *path);
 
+/* What there is left on the disk of a folder. */
+int os_space(struct os *os, const char *path, uint64_t *bytes);
+
 /* Called once per entry, in no order, without "." and ".."; a result other than 0 ends the walk. */
 typedef int os_list_cb(void *arg, const char *name);
 

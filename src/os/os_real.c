@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -284,6 +285,17 @@ static int real_sync_dir(struct os *os, const char *path)
     return r == 0 ? 0 : err_raise(r);
 }
 
+static int real_space(struct os *os, const char *path, uint64_t *bytes)
+{
+    struct statvfs disk;
+
+    (void)os;
+    if (statvfs(path, &disk) != 0)
+        return err_raise(-errno);
+    *bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return 0;
+}
+
 static bool is_dots(const char *name)
 {
     return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
@@ -331,6 +343,7 @@ static const struct os_vtable real_vtable = {
     .unlink = real_unlink,
     .rmdir = real_rmdir,
     .sync_dir = real_sync_dir,
+    .space = real_space,
     .list_dir = real_list_dir,
 };
 

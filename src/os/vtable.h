@@ -27,5 +27,6 @@ struct os_vtable {
     int (*unlink)(struct os *os, const char *path);
     int (*rmdir)(struct os *os, const char *path);
     int (*sync_dir)(struct os *os, const char *path);
+    int (*space)(struct os *os, const char *path, uint64_t *bytes);
     int (*list_dir)(struct os *os, const char *path, os_list_cb *cb, void *arg);
 };

@@ -14,6 +14,7 @@
 #include "store/journal_format.h"
 #include "store/log.h"
 #include "store/rule.h"
+#include "store/segment_log_parts.h"
 #include "store/store.h"
 
 /*
@@ -34,51 +35,9 @@
  */
 
 #define ZERO_CHUNK_BYTES (UINT64_C(16) << 10) /* the page cache keeps each in one piece */
-#define SLOTS_MAX        4096                 /* files looked at when opening */
+#define SPACE_LEFT_PART  8                    /* of a segment, left for others on a full disk */
 #define SCAN_BYTES       (UINT64_C(1) << 20)
 #define WINDOW_BYTES     ((size_t)256 << 10)
-
-struct segment {
-    struct list link;
-    char *path;           /* owned */
-    struct os_file *file; /* owned */
-    uint64_t size;
-    uint64_t number;    /* 0: no batch of this journal found */
-    uint64_t first_lsn; /* only while opening */
-    uint64_t next_lsn;  /* FULL: of the first record behind it */
-    uint64_t end;       /* ACTIVE: where the next batch goes */
-};
-
-struct segment_log {
-    struct log log;
-    struct segment_log_options options;
-    char *dir; /* owned */
-    uint64_t journal_id;
-    unsigned slot_next; /* for the name of the next file */
-
-    pthread_mutex_t mutex; /* over what follows */
-    struct list free;      /* oldest first */
-    struct list full;
-    struct segment *active; /* NULL until there was an append or a batch was found */
-    unsigned free_count;
-    unsigned full_count;
-    uint64_t free_bytes;
-    uint64_t needed_lsn;
-    uint64_t release_lsn; /* what was released while held */
-    bool held;            /* somebody copies the log: needed_lsn stands still */
-
-    /* the appending thread's */
-    uint32_t crc; /* of the last batch */
-    bool stopped; /* the last batch is a stop */
-    bool sealed;  /* the last batch is a seal; only while opening */
-    uint64_t next_lsn;
-    int fault;
-};
-
-static struct segment_log *of(struct log *log)
-{
-    return container_of(log, struct segment_log, log);
-}
 
 static void segment_free(struct segment *segment)
 {
@@ -181,7 +140,7 @@ static int switch_segment(struct segment_log *self)
 
 static int segment_log_append(struct log *log, const struct log_batch *batch)
 {
-    struct segment_log *self = of(log);
+    struct segment_log *self = segment_log_of(log);
     uint64_t bytes = batch_bytes(batch->records.len) + JOURNAL_SECTOR_BYTES; /* and a seal */
     uint64_t needed_lsn;
     int r;
@@ -213,7 +172,7 @@ static int segment_log_grow(struct log *log);
 
 static int segment_log_stop(struct log *log)
 {
-    struct segment_log *self = of(log);
+    struct segment_log *self = segment_log_of(log);
     struct log_batch nothing = {.first_lsn = self->next_lsn};
     int r;
 
@@ -236,7 +195,7 @@ static int segment_log_stop(struct log *log)
 
 /* ---- room ---- */
 
-static void release_locked(struct segment_log *self, uint64_t needed_lsn)
+void segment_release_locked(struct segment_log *self, uint64_t needed_lsn)
 {
     struct list *link;
 
@@ -257,19 +216,19 @@ static void release_locked(struct segment_log *self, uint64_t needed_lsn)
 
 static void segment_log_release(struct log *log, uint64_t needed_lsn)
 {
-    struct segment_log *self = of(log);
+    struct segment_log *self = segment_log_of(log);
 
     pthread_mutex_lock(&self->mutex);
     if (self->held)
         self->release_lsn = needed_lsn;
     else
-        release_locked(self, needed_lsn);
+        segment_release_locked(self, needed_lsn);
     pthread_mutex_unlock(&self->mutex);
 }
 
 static uint64_t segment_log_room(struct log *log)
 {
-    struct segment_log *self = of(log);
+    struct segment_log *self = segment_log_of(log);
     uint64_t room;
 
     pthread_mutex_lock(&self->mutex);
@@ -280,7 +239,7 @@ static uint64_t segment_log_room(struct log *log)
 
 void segment_log_count(struct log *log, struct segment_log_counts *counts)
 {
-    struct segment_log *self = of(log);
+    struct segment_log *self = segment_log_of(log);
     unsigned half;
     struct list *it;
 
@@ -318,10 +277,25 @@ static int write_zeros(struct segment *segment, uint64_t size)
     return 0;
 }
 
+/* To write until the disk is full would take the last room from those who need it now. */
+static int check_space(const struct segment_log *self)
+{
+    uint64_t room;
+    int r = os_space(self->options.os, self->dir, &room);
+
+    if (r == 0 && room < self->options.size_bytes + self->options.size_bytes / SPACE_LEFT_PART)
+        r = -ENOSPC;
+    return r < 0 ? err_pass(r) : 0;
+}
+
 static int make_segment(struct segment_log *self, struct segment **out)
 {
-    struct segment *segment = mem_new(struct segment);
-    int r;
+    struct segment *segment;
+    int r = check_space(self);
+
+    if (r < 0)
+        return err_pass(r);
+    segment = mem_new(struct segment);
 
     list_init(&segment->link);
     segment->path = mem_format("%s/segment-%04u", self->dir, self->slot_next);
@@ -353,7 +327,7 @@ static void add_free(struct segment_log *self, struct segment *segment)
 
 static int segment_log_grow(struct log *log)
 {
-    struct segment_log *self = of(log);
+    struct segment_log *self = segment_log_of(log);
     struct segment_log_counts counts;
     struct segment *segment = NULL;
     int r;
@@ -370,17 +344,7 @@ static int segment_log_grow(struct log *log)
 
 /* ---- opening ---- */
 
-/* Reads batches one after the other, many with one call; what it gives is valid until the next. */
-struct cursor {
-    struct segment *segment;
-    uint64_t offset;
-    uint8_t *data; /* owned: what the file has from `base` on */
-    size_t cap;
-    uint64_t base;
-    size_t len;
-};
-
-static int read_at(struct cursor *at, size_t len, struct bytes *out)
+int segment_read_at(struct cursor *at, size_t len, struct bytes *out)
 {
     size_t wanted = len > WINDOW_BYTES ? len : WINDOW_BYTES;
     uint64_t skip = at->offset - at->base;
@@ -403,18 +367,18 @@ static int read_at(struct cursor *at, size_t len, struct bytes *out)
 }
 
 /* The batch at the cursor, whatever it belongs to: 0, BATCH_NONE, BATCH_NEWER or a fault. */
-static int read_batch(struct cursor *at, struct batch *batch)
+int segment_read_batch(struct cursor *at, struct batch *batch)
 {
     struct bytes in;
     uint64_t bytes;
-    int r = read_at(at, BATCH_HEADER_BYTES, &in);
+    int r = segment_read_at(at, BATCH_HEADER_BYTES, &in);
 
     if (r < 0)
         return err_pass(r);
     r = batch_parse_length(in, &bytes);
     if (r != 0 || at->offset + bytes > at->segment->size)
         return BATCH_NONE;
-    r = read_at(at, bytes, &in);
+    r = segment_read_at(at, bytes, &in);
     if (r < 0)
         return err_pass(r);
     return batch_parse(in, batch);
@@ -443,7 +407,7 @@ static int find_later_batch(struct segment_log *self, struct segment *segment, u
             if (batch_parse_length(bytes_of(window + i, got - i), &bytes) != 0)
                 continue;
             at.offset = base + i;
-            r = read_batch(&at, &batch);
+            r = segment_read_batch(&at, &batch);
             if (r < 0)
                 goto out;
             if (r != 0 || batch.journal_id != self->journal_id || batch.segment < newest ||
@@ -500,7 +464,7 @@ static int identify(struct segment_log *self, struct list *found, struct err_tex
         struct cursor at = {.segment = segment};
         struct batch batch;
         struct list *place;
-        int r = read_batch(&at, &batch);
+        int r = segment_read_batch(&at, &batch);
 
         mem_free(at.data);
         if (r < 0)
@@ -545,17 +509,8 @@ static void keep_last_row(struct segment_log *self, struct list *found)
     }
 }
 
-/* What is known while the row is walked. */
-struct walk {
-    uint64_t expected_lsn; /* 0: not yet known */
-    uint32_t crc;
-    bool crc_known;
-    bool sealed;  /* the last batch was a seal */
-    bool stopped; /* ... a stop */
-};
-
-static bool continues(const struct segment_log *self, const struct walk *walk,
-                      const struct segment *segment, const struct batch *batch)
+bool segment_continues(const struct segment_log *self, const struct walk *walk,
+                       const struct segment *segment, const struct batch *batch)
 {
     if (batch->journal_id != self->journal_id || batch->segment != segment->number)
         return false;
@@ -575,8 +530,8 @@ static int walk_segment(struct segment_log *self, struct segment *segment, struc
     walk->sealed = false;
     walk->stopped = false;
     while (!walk->sealed && r == 0) {
-        r = read_batch(&at, &batch);
-        if (r != 0 || !continues(self, walk, segment, &batch)) {
+        r = segment_read_batch(&at, &batch);
+        if (r != 0 || !segment_continues(self, walk, segment, &batch)) {
             r = r < 0 ? err_pass(r) : 0;
             break;
         }
@@ -722,14 +677,14 @@ static int affirm_tail(struct segment_log *self)
     int r;
 
     while (at.offset < active->end) {
-        r = read_batch(&at, &batch);
+        r = segment_read_batch(&at, &batch);
         if (r != 0)
             goto out;
         last = at.offset;
         at.offset += batch_bytes(batch.records.len);
     }
     at.offset = last;
-    r = read_at(&at, active->end - last, &in);
+    r = segment_read_at(&at, active->end - last, &in);
     if (r == 0)
         r = os_pwrite(active->file, in.data, in.len, last);
     if (r == 0 && self->options.sync)
@@ -794,7 +749,7 @@ static int open_all(struct segment_log *self, struct err_text *why)
 
 static int segment_log_read(struct log *log, uint64_t from_lsn, log_batch_cb *cb, void *data)
 {
-    struct segment_log *self = of(log);
+    struct segment_log *self = segment_log_of(log);
     struct walk walk = {0};
     struct list *it;
     int r;
@@ -814,160 +769,6 @@ static int segment_log_read(struct log *log, uint64_t from_lsn, log_batch_cb *cb
     return r < 0 ? err_pass(r) : r;
 }
 
-char *segment_log_find(struct log *log, uint64_t lsn, uint64_t *end_lsn)
-{
-    struct segment_log *self = of(log);
-    const char *path = NULL;
-    struct list *it;
-
-    pthread_mutex_lock(&self->mutex);
-    list_for_each (it, &self->full) {
-        const struct segment *segment = container_of(it, struct segment, link);
-
-        *end_lsn = segment->next_lsn;
-        path = segment->path;
-        if (*end_lsn > lsn)
-            break;
-    }
-    if (path == NULL || *end_lsn <= lsn) {
-        path = self->active != NULL && self->next_lsn > lsn ? self->active->path : NULL;
-        *end_lsn = UINT64_MAX; /* it goes on */
-    }
-    pthread_mutex_unlock(&self->mutex);
-    return path != NULL ? mem_strdup(path) : NULL;
-}
-
-/* ---- copying ---- */
-
-int segment_log_hold(struct log *log)
-{
-    struct segment_log *self = of(log);
-    int r = 0;
-
-    pthread_mutex_lock(&self->mutex);
-    if (self->held)
-        r = err_raise(-EBUSY);
-    self->held = true;
-    pthread_mutex_unlock(&self->mutex);
-    return r;
-}
-
-bool segment_log_let_go(struct log *log)
-{
-    struct segment_log *self = of(log);
-    bool held;
-
-    pthread_mutex_lock(&self->mutex);
-    held = self->held;
-    self->held = false;
-    if (held && self->release_lsn > self->needed_lsn)
-        release_locked(self, self->release_lsn);
-    pthread_mutex_unlock(&self->mutex);
-    return held;
-}
-
-/* The batches of one segment into a file of the same size; *end is where the copy ends. */
-static int copy_batches(struct segment_log *self, struct segment *segment, struct os_file *to,
-                        struct walk *walk)
-{
-    struct cursor at = {.segment = segment};
-    struct batch batch;
-    struct bytes in;
-    int r = os_fallocate(to, 0, segment->size);
-
-    walk->sealed = false;
-    while (r == 0 && !walk->sealed) {
-        r = read_batch(&at, &batch);
-        if (r != 0 || !continues(self, walk, segment, &batch)) {
-            r = r < 0 ? r : 0;
-            break;
-        }
-        r = read_at(&at, batch_bytes(batch.records.len), &in);
-        if (r == 0)
-            r = os_pwrite(to, in.data, in.len, at.offset);
-        at.offset += batch_bytes(batch.records.len);
-        walk->expected_lsn = batch.first_lsn + batch.record_count;
-        walk->crc = batch.crc;
-        walk->crc_known = true;
-        walk->sealed = batch.kind == BATCH_SEAL;
-    }
-    segment->end = at.offset;
-    mem_free(at.data);
-    return r < 0 ? err_pass(r) : 0;
-}
-
-/* The copy ends with a seal of its own, which says what is needed: the batches before may speak of
- * segments that were released since and are not copied. */
-static int seal_copy(struct segment_log *self, const struct segment *segment, struct os_file *to,
-                     uint64_t needed_lsn, const struct walk *walk)
-{
-    uint8_t header[BATCH_HEADER_BYTES];
-    struct batch batch = {
-        .kind = BATCH_SEAL,
-        .journal_id = self->journal_id,
-        .segment = segment->number,
-        .first_lsn = walk->expected_lsn,
-        .needed_lsn = needed_lsn,
-        .written_ms = os_wall_ns(self->options.os) / 1000000,
-        .previous_crc = walk->crc,
-    };
-
-    batch_encode(&batch, header);
-    return os_pwrite(to, header, sizeof header, segment->end);
-}
-
-/* `needed_lsn` is 0 but for the last one. */
-static int copy_segment(struct segment_log *self, struct segment *segment, uint64_t needed_lsn,
-                        const char *path, struct walk *walk)
-{
-    struct os_file *to = NULL;
-    int r = os_open(self->options.os, path, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, &to);
-
-    if (r != 0)
-        return err_pass(r < 0 ? r : -EEXIST);
-    r = copy_batches(self, segment, to, walk);
-    if (r == 0 && !walk->sealed && needed_lsn == 0)
-        r = err_raise(-EIO);
-    if (r == 0 && !walk->sealed && walk->expected_lsn > 0)
-        r = seal_copy(self, segment, to, needed_lsn, walk);
-    if (r == 0)
-        r = os_fdatasync(to);
-    os_close(to);
-    return r < 0 ? err_pass(r) : 0;
-}
-
-int segment_log_copy(struct log *log, const char *dir)
-{
-    struct segment_log *self = of(log);
-    struct segment *segments;
-    struct walk walk = {0};
-    unsigned count = 0;
-    uint64_t needed_lsn;
-    struct list *it;
-    int r = 0;
-
-    pthread_mutex_lock(&self->mutex);
-    ASSERT(self->full_count < SLOTS_MAX);
-    segments = mem_new_array(struct segment, self->full_count + 1);
-    list_for_each (it, &self->full)
-        segments[count++] = *container_of(it, struct segment, link);
-    if (self->active != NULL)
-        segments[count++] = (struct segment){
-            .file = self->active->file, .size = self->active->size, .number = self->active->number};
-    needed_lsn = self->needed_lsn; /* stands still */
-    pthread_mutex_unlock(&self->mutex);
-    for (unsigned i = 0; r == 0 && i < count; i++) {
-        char *path = mem_format("%s/segment-%04u", dir, i);
-
-        r = copy_segment(self, &segments[i], i + 1 == count ? needed_lsn : 0, path, &walk);
-        mem_free(path);
-    }
-    mem_free(segments);
-    if (r == 0)
-        r = os_sync_dir(self->options.os, dir);
-    return r < 0 ? err_pass(r) : 0;
-}
-
 static void free_list(struct list *list)
 {
     struct list *link;
@@ -978,7 +779,7 @@ static void free_list(struct list *list)
 
 static void segment_log_destroy(struct log *log)
 {
-    struct segment_log *self = of(log);
+    struct segment_log *self = segment_log_of(log);
 
     segment_free(self->active);
     free_list(&self->full);

@@ -462,6 +462,16 @@ static int collect(void *arg, const char *name)
     return 0;
 }
 
+static int sim_space(struct os *os, const char *path, uint64_t *bytes)
+{
+    const struct sim_os *sim = sim_of(os);
+    uint64_t used = sim_disk_used(&sim->disk);
+
+    (void)path;
+    *bytes = used < sim->space_bytes ? sim->space_bytes - used : 0;
+    return 0;
+}
+
 static int sim_list_dir(struct os *os, const char *path, os_list_cb *cb, void *arg)
 {
     struct sim_os *sim = sim_of(os);
@@ -503,6 +513,7 @@ static const struct os_vtable sim_vtable = {
     .unlink = sim_unlink,
     .rmdir = sim_rmdir,
     .sync_dir = sim_sync_dir,
+    .space = sim_space,
     .list_dir = sim_list_dir,
 };
 
