@@ -29,6 +29,7 @@ export async function runWorkerd(home) {
     child.stdio[3].setEncoding("utf8").on("data", (text) => (control += text));
     child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
     const exited = new Promise((resolve) => child.once("close", resolve));
+    process.once("exit", () => child.kill("SIGKILL")); /* a test that failed does not end it */
     const port = () => /"event":"listen".*"port":(\d+)/.exec(control)?.[1];
     await until(() => port() !== undefined || child.exitCode !== null, { ms: 20_000, what: "workerd to listen" });
     if (port() === undefined) throw new Error(`workerd did not start\n${stderr}`);
