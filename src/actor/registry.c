@@ -1,3 +1,4 @@
+#include <semaphore.h>
 #include <string.h>
 
 #include "actor/failure.h"
@@ -65,6 +66,7 @@ struct reset {
     struct shard *shard;
     struct object_key key;
     struct failure *failure; /* owned */
+    sem_t *done;             /* of who waits */
 };
 
 static void reset_run(struct message *message)
@@ -75,6 +77,7 @@ static void reset_run(struct message *message)
     if (object != NULL)
         object_abort(object, reset->failure);
     failure_unref(reset->failure);
+    sem_post(reset->done);
     mem_free(reset);
 }
 
@@ -82,11 +85,17 @@ void shard_group_reset(struct shard_group *group, uint32_t namespace_number,
                        const uint8_t id[OBJECT_ID_SIZE], const char *why)
 {
     struct reset *reset = mem_new(struct reset);
+    sem_t done;
 
+    sem_init(&done, 0, 0);
+    reset->done = &done;
     reset->key.number = namespace_number;
     memcpy(reset->key.id.bytes, id, OBJECT_ID_SIZE);
     reset->shard = shard_of(group, &reset->key.id);
     reset->failure = failure_create("Error", why, NULL, FAILURE_RESET);
     reset->message.run = reset_run;
     shard_post(reset->shard, &reset->message);
+    while (sem_wait(&done) != 0)
+        continue; /* a signal */
+    sem_destroy(&done);
 }

@@ -95,8 +95,8 @@ struct message {
 /* Any thread. `message` stays valid until it has run. In order per sender. */
 void shard_post(struct shard *shard, struct message *message);
 
-/* Any thread: the object with this number of its namespace in the store, if it is in memory, is
- * reset as by ctx.abort(). */
+/* The object with this number of its namespace in the store, if it is in memory, is reset as by
+ * ctx.abort() before this returns. Any thread but the shards' own, while they run. */
 void shard_group_reset(struct shard_group *group, uint32_t namespace_number, const uint8_t id[32],
                        const char *why);
 

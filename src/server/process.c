@@ -604,11 +604,12 @@ static int let_shards_go(struct process *process, int opened, int started)
         return opened;
     }
     shard_group_set_store(process->group, process->store);
-    control_set_group(process->control, process->group);
     if (r == 0)
         r = fleet_go(process->fleet);
-    if (r == 0)
+    if (r == 0) {
+        control_set_group(process->control, process->group);
         return 0;
+    }
     say(process, "error: the shards did not start: %s\n", err_trail());
     _exit(1); /* half of them may be there; none has done anything */
 }

@@ -6,16 +6,20 @@
  * and nothing by halves: the counter that is written with each message must agree with the table. 32 more clients set
  * alarms: each that was acknowledged rings, at once or after the restart, and what was seen to have rung stays so, once.
  *
+ * In the end an object is made anew as it was between some of the rounds.
+ *
  * CRASH_ROUNDS says how often (30); after CRASH_SECONDS (120) it stops earlier.
  */
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
-import { sleep, start, until } from "../e2e/support/target.mjs";
+import { DORMOUSE, sleep, start, until } from "../e2e/support/target.mjs";
 import { AlarmClient, HttpClient, SocketClient } from "./clients.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -26,6 +30,7 @@ const OBJECTS = 16;
 const CLOCKS = 32;
 const KILL_AFTER_MS = [30, 500];
 const RING_AGAIN_MS = 10_000;
+const PASTS = 6;
 
 function makeClients() {
     const clients = [];
@@ -75,10 +80,28 @@ async function checkClock(target, client) {
     return state.next;
 }
 
+/* A moment in which nobody writes, and what the object has then. */
+async function remember(object, rows) {
+    await sleep(3);
+    const at = Date.now();
+    await sleep(3);
+    return { object, rows, at };
+}
+
+async function checkPast(target, { object, rows, at }) {
+    const copy = `${object}-at-${at}`;
+    const data = path.join(target.home, "data");
+    await promisify(execFile)(DORMOUSE, ["restore", "--data", data, "--class", "Log", "--name", object, "--at", `${at}`, "--as", copy]);
+    const past = await target.ask(`/${copy}/all`);
+    assert.equal(past.rows.length, rows, `${object} at ${at}: it is not what it was`);
+    assert.equal(past.count, rows);
+}
+
 test("every acknowledged message survives kill -9, in order, once and whole", async (t) => {
     const clients = makeClients();
     const clocks = Array.from({ length: CLOCKS }, (_, i) => new AlarmClient(`clock-${i}`));
     const objects = [...new Set(clients.map((client) => client.object))];
+    const moments = [];
     const end = Date.now() + SECONDS * 1000;
     let target = await start(path.join(HERE, "project"));
     let round = 0;
@@ -105,11 +128,15 @@ test("every acknowledged message survives kill -9, in order, once and whole", as
         messages = 0;
         for (const object of objects) {
             const its = clients.filter((client) => client.object === object);
-            messages += await check(target, object, its).catch(explain);
+            const rows = await check(target, object, its).catch(explain);
+            messages += rows;
+            if (object === objects[round % objects.length]) moments.push(await remember(object, rows));
         }
         alarms = 0;
         for (const clock of clocks) alarms += await checkClock(target, clock).catch(explain);
     }
+    const step = Math.ceil(moments.length / PASTS);
+    for (let i = 0; i < moments.length; i += step) await checkPast(target, moments[i]);
     t.diagnostic(`${round} rounds, ${messages} messages, ${alarms} alarms`);
     assert.ok(messages > round && alarms > round, "hardly anything was written, so hardly anything was tested");
     await target.stop();
