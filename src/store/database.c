@@ -140,9 +140,9 @@ static void format_error(struct database *db, int code, char *text, size_t size)
 
     if ((extended & 0xff) != (code & 0xff))
         extended = code;
-    /* After a rollback of the schema, an error of the statement can come with that code. */
-    if (extended == SQLITE_SCHEMA && sqlite3_error_offset(db->sql) >= 0)
-        extended = SQLITE_ERROR;
+    /* After the schema was rolled back or dropped, an error of the statement can come with this. */
+    if (extended == SQLITE_SCHEMA && strcmp(message, sqlite3_errstr(SQLITE_SCHEMA)) != 0)
+        extended = strcmp(message, "not authorized") == 0 ? SQLITE_AUTH : SQLITE_ERROR;
     if (strncmp(message, "no such function: jsonb", 23) == 0) { /* the platform has it */
         snprintf(longer, sizeof longer, "%s (it needs SQLite 3.45, this is %s)", message,
                  sqlite3_libversion());
