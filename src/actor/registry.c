@@ -69,6 +69,16 @@ struct reset {
     sem_t *done;             /* of who waits */
 };
 
+/* A turn of the shard later: the instance is gone, who calls now finds a new one. */
+static void reset_done(struct message *message)
+{
+    struct reset *reset = container_of(message, struct reset, message);
+
+    failure_unref(reset->failure);
+    sem_post(reset->done);
+    mem_free(reset);
+}
+
 static void reset_run(struct message *message)
 {
     struct reset *reset = container_of(message, struct reset, message);
@@ -76,9 +86,8 @@ static void reset_run(struct message *message)
 
     if (object != NULL)
         object_abort(object, reset->failure);
-    failure_unref(reset->failure);
-    sem_post(reset->done);
-    mem_free(reset);
+    reset->message.run = reset_done;
+    shard_post(reset->shard, &reset->message);
 }
 
 void shard_group_reset(struct shard_group *group, uint32_t namespace_number,
