@@ -99,7 +99,6 @@ static inline bool js_arg_given(const struct js_call *call, size_t i)
 
 bool js_arg_boolean(struct js_call *call, size_t i);
 bool js_arg_number(struct js_call *call, size_t i, double *out);
-
 /* A whole number from `low` to `high`; anything else is a RangeError. */
 bool js_arg_integer(struct js_call *call, size_t i, int64_t low, int64_t high, int64_t *out);
 
