@@ -306,6 +306,9 @@ def check_format(suite):
     return Result(0, 1, [path + ": not as clang-format has it (make format)" for path in wrong])
 
 
+# Class libraries are compiled by the tests themselves, as the server that loads them.
+NATIVE_CFLAGS = {"build-asan": "-fsanitize=address,undefined", "build-tsan": ""}
+
 # JavaScriptCore's collector stops threads with a signal. ThreadSanitizer puts signals off while a thread
 # waits in a library that it was told to leave alone, but not this one, which stands for a mistake.
 TSAN_ENVIRONMENT = {"JSC_SIGNAL_FOR_GC": str(signal.SIGSYS.value)}
@@ -320,6 +323,7 @@ def sanitized(folder, kinds, files, flags="", more=None):
             "DORMOUSE_BIN": os.path.join(ROOT, folder, "dormouse"),
             "DORMOUSE_FLAGS": flags,
             "DORMOUSE_SLOWNESS": "4",
+            "NATIVE_CFLAGS": NATIVE_CFLAGS[folder],
             **(more or {}),
         }
         if tracked(*files):

@@ -111,7 +111,6 @@ char *js_arg_string(struct js_call *call, size_t i);
 
 /* An ArrayBuffer or a view, good until JavaScript runs again; anything else is a TypeError. */
 bool js_arg_bytes(struct js_call *call, size_t i, struct bytes *out);
-
 /* The same, but empty if it is undefined or null. */
 bool js_arg_bytes_optional(struct js_call *call, size_t i, struct bytes *out);
 

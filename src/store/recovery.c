@@ -48,7 +48,7 @@
  */
 
 #define CACHED_PAGES_MAX 16384 /* 64 MB */
-#define UNSYNCED_MAX     4096 /* files kept open for the keeper to sync; the first to wait go first */
+#define UNSYNCED_MAX     4096  /* files kept open for the keeper to sync; the first go first */
 #define OBJECT_KEY_BYTES (STORE_ID_SIZE + 4)
 
 struct cached_page {

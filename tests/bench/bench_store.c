@@ -2,11 +2,11 @@
  * What the store can do, without anything above it: one line per number.
  *
  *     bench_store [folder [parts [seconds]]]
- *                                parts: one many shards read kv alarm new recovery; seconds for each
- *                                line
+ *                                parts: one many shards read kv alarm new recovery
+ *                                seconds for each line
  *
  * One shard thread keeps as many commits in flight as the line says; each commit inserts one row of
- * about 100 bytes. `shards` has two of them share the objects and the commits, as the server does on
+ * about 100 bytes. `shards` has two of them share objects and commits, as the server does on
  * two cores. Beside it stands what the disk can do: writing and syncing 4 KB in a loop.
  */
 
