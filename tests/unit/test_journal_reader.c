@@ -4,6 +4,7 @@
 #include "store/journal_reader.h"
 #include "store/log.h"
 #include "store/object_image.h"
+#include "store/recovery.h"
 #include "store/store_parts.h"
 #include "store_world.h"
 
@@ -74,7 +75,11 @@ static bool check_image(struct store_world *world, unsigned number)
     struct buf recovered = {0};
     char *path = object_path(number);
     char *to = image_path(number);
-    bool there = sim_os_load(world->sim, path, &recovered) && recovered.len > 0;
+    bool there;
+
+    /* The recovery writes an object's file when it comes to it. */
+    CHECK_EQ(recovery_bring(world->store->recovery, 1, store_world_id(number)), 0);
+    there = sim_os_load(world->sim, path, &recovered) && recovered.len > 0;
 
     CHECK(sim_os_load(world->sim, to, &made));
     if (there)
