@@ -200,8 +200,10 @@ int history_open(struct history **out, struct store *store)
     if (r == 0)
         r = open_epoch(history);
     if (r < 0) {
+        /* On a full disk, say: that is no reason not to open the store. */
+        log_error("there is no point-in-time recovery: %s", err_trail());
         history_close(history);
-        return err_pass(r);
+        return forget_epoch(store);
     }
     /* Everything below was added before it was let go. */
     journal_repin(store->journal, &history->pin, store->log->needed_lsn);
