@@ -24,7 +24,7 @@ char *segment_log_find(struct log *log, uint64_t lsn, uint64_t *end_lsn)
             break;
     }
     if (path == NULL || *end_lsn <= lsn) {
-        path = self->active != NULL && self->next_lsn > lsn ? self->active->path : NULL;
+        path = self->active != NULL ? self->active->path : NULL;
         *end_lsn = UINT64_MAX; /* it goes on */
     }
     pthread_mutex_unlock(&self->mutex);

@@ -43,7 +43,7 @@ struct segment_log_counts {
 void segment_log_count(struct log *log, struct segment_log_counts *counts);
 
 /* The file of the segment that has the record, and the LSN behind its last one so far; free the
- * path. NULL: there is no such record, or nothing may be told of it any more. */
+ * path. UINT64_MAX: the segment that is being written, which may or may not have it. */
 char *segment_log_find(struct log *log, uint64_t lsn, uint64_t *end_lsn);
 
 /* From here to let_go() nothing is released, so that what is needed now can be copied. -EBUSY:
