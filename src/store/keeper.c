@@ -109,7 +109,7 @@ void keeper_sync_recovered(struct keeper *keeper, struct object_file *file)
 void keeper_bring_recovered(struct keeper *keeper)
 {
     keeper->bringing = true;
-    keeper->asked = true;
+    keeper_ask(keeper, false);
 }
 
 /* ---- a round ---- */
