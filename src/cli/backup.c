@@ -14,14 +14,14 @@
 
 struct values {
     const char *data;
-    bool help;
 };
+
+static const struct values defaults = {.data = ".dormouse/data"};
 
 /* clang-format off */
 static const struct option options[] = {
     {"data", 0, OPTION_TEXT, offsetof(struct values, data), "DIR",
      "the data directory that is copied (.dormouse/data)", 0, 0, NULL},
-    {"help", 'h', OPTION_FLAG, offsetof(struct values, help), NULL, "this", 0, 0, NULL},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL},
 };
 
@@ -71,43 +71,21 @@ static int ask(const char *data, const char *to)
     return status;
 }
 
-static void print_help(void)
+static int backup(void *data, const struct option_texts *rest)
 {
-    struct buf text = {0};
+    const struct values *values = data;
 
-    buf_append_format(&text, "dormouse backup %s\n\n%s\n\nOptions:\n", command_backup.arguments,
-                      command_backup.help);
-    option_help(options, &text);
-    fputs(buf_string(&text), stdout);
-    buf_fini(&text);
-}
-
-static int backup(int argc, char *const *argv)
-{
-    struct values values = {.data = ".dormouse/data"};
-    struct option_texts rest = {0};
-    struct err_text why = {""};
-    int status;
-
-    if (option_parse(options, argc, argv, &values, &rest, &why) < 0) {
-        fprintf(stderr, "dormouse backup: %s\n", why.text);
-        status = 2;
-    } else if (values.help) {
-        print_help();
-        status = 0;
-    } else if (rest.count != 1) {
-        fprintf(stderr, "dormouse backup: one folder to make is needed\n");
-        status = 2;
-    } else {
-        status = ask(values.data, rest.texts[0]);
-    }
-    option_texts_fini(&rest);
-    return status;
+    if (rest->count != 1)
+        return command_misuse(&command_backup, "one folder to make is needed");
+    return ask(values->data, rest->texts[0]);
 }
 
 const struct command command_backup = {
     .name = "backup",
     .arguments = "DIR [--data DIR]",
     .help = "Copies the data directory of a running process to DIR, which is made.",
+    .options = options,
+    .defaults = &defaults,
+    .values_size = sizeof defaults,
     .run = backup,
 };

@@ -1,8 +1,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "base/buf.h"
-#include "base/err.h"
 #include "cli/command.h"
 #include "cli/option.h"
 #include "server/import_tool.h"
@@ -13,10 +11,11 @@ struct values {
     const char *data;
     bool replace;
     bool skip_unknown;
-    bool help;
 };
 
 #define AT(field) offsetof(struct values, field)
+
+static const struct values defaults = {0};
 
 /* clang-format off */
 static const struct option options[] = {
@@ -30,52 +29,26 @@ static const struct option options[] = {
      "objects that are there already are replaced", 0, 0, NULL},
     {"skip-unknown", 0, OPTION_FLAG, AT(skip_unknown), NULL,
      "folders that are no class of the project are left out", 0, 0, NULL},
-    {"help", 'h', OPTION_FLAG, AT(help), NULL, "this", 0, 0, NULL},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL},
 };
 
 /* clang-format on */
 
-static void print_help(void)
+static int import(void *data, const struct option_texts *rest)
 {
-    struct buf text = {0};
+    const struct values *values = data;
+    struct import_tool tool = {
+        .from = rest->count == 1 ? rest->texts[0] : NULL,
+        .project = values->project,
+        .env = values->env,
+        .data_dir = values->data,
+        .replace = values->replace,
+        .skip_unknown = values->skip_unknown,
+    };
 
-    buf_append_format(&text, "dormouse import %s\n\n%s\n\nOptions:\n", command_import.arguments,
-                      command_import.help);
-    option_help(options, &text);
-    fputs(buf_string(&text), stdout);
-    buf_fini(&text);
-}
-
-static int import(int argc, char *const *argv)
-{
-    struct values values = {0};
-    struct option_texts rest = {0};
-    struct err_text why = {""};
-    int status = 0;
-
-    if (option_parse(options, argc, argv, &values, &rest, &why) < 0) {
-        fprintf(stderr, "dormouse import: %s\n", why.text);
-        status = 2;
-    } else if (values.help) {
-        print_help();
-    } else if (rest.count != 1) {
-        fprintf(stderr, "dormouse import: one folder with objects is needed\n");
-        status = 2;
-    } else {
-        struct import_tool tool = {
-            .from = rest.texts[0],
-            .project = values.project,
-            .env = values.env,
-            .data_dir = values.data,
-            .replace = values.replace,
-            .skip_unknown = values.skip_unknown,
-        };
-
-        status = import_tool_run(&tool);
-    }
-    option_texts_fini(&rest);
-    return status;
+    if (tool.from == NULL)
+        return command_misuse(&command_import, "one folder with objects is needed");
+    return import_tool_run(&tool);
 }
 
 const struct command command_import = {
@@ -83,5 +56,8 @@ const struct command command_import = {
     .arguments = "DIR [options]",
     .help = "Takes over the objects that wrangler dev or workerd has left in DIR "
             "(.wrangler/state/v3/do).",
+    .options = options,
+    .defaults = &defaults,
+    .values_size = sizeof defaults,
     .run = import,
 };

@@ -47,10 +47,10 @@ int main(int argc, char **argv)
 
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(word, commands[i]->name) == 0)
-            return commands[i]->run(argc - 2, argv + 2);
+            return command_run(commands[i], argc - 2, argv + 2);
     }
     if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0)
-        return command_version.run(0, NULL);
+        return command_run(&command_version, 0, NULL);
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         print_help(argc > 1 ? stdout : stderr);
         return argc > 1 ? 0 : 2;

@@ -13,6 +13,9 @@ enum {
     HELP_COLUMN = 26, /* where the words of the help begin */
 };
 
+static const struct option none = {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL};
+static const struct option help = {"help", 'h', OPTION_FLAG, 0, NULL, "this", 0, 0, NULL};
+
 /* ---- suggestions ---- */
 
 /* How many letters differ, are missing or too many. */
@@ -62,8 +65,9 @@ static int fail_unknown(const struct option *options, const char *name, struct e
     const char *nearest;
     size_t count = 0;
 
-    for (; options[count].name != NULL && count < 63; count++)
+    for (; options[count].name != NULL && count < 62; count++)
         names[count] = options[count].name;
+    names[count++] = help.name;
     names[count] = NULL;
     nearest = option_nearest(names, name);
     if (nearest != NULL)
@@ -186,17 +190,28 @@ static int parse_one(const struct option *options, int argc, char *const *argv, 
     return r < 0 ? err_pass(r) : 0;
 }
 
+void option_values_fini(const struct option *options, void *values)
+{
+    for (; options != NULL && options->name != NULL; options++)
+        if (options->kind == OPTION_TEXTS)
+            option_texts_fini((struct option_texts *)((char *)values + options->offset));
+}
+
 int option_parse(const struct option *options, int argc, char *const *argv, void *values,
                  struct option_texts *rest, struct err_text *why)
 {
     bool plain = false; /* behind "--" */
 
+    if (options == NULL)
+        options = &none;
     for (int at = 0; at < argc; at++) {
         int r = 0;
         if (!plain && strcmp(argv[at], "--") == 0)
             plain = true;
         else if (plain || argv[at][0] != '-' || argv[at][1] == '\0')
             texts_add(rest, argv[at]);
+        else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0)
+            return OPTION_HELP;
         else
             r = parse_one(options, argc, argv, &at, values, why);
         if (r < 0)
@@ -207,27 +222,33 @@ int option_parse(const struct option *options, int argc, char *const *argv, void
 
 /* ---- help ---- */
 
+static void help_one(const struct option *option, struct buf *out)
+{
+    size_t start = out->len;
+
+    if (option->letter != 0)
+        buf_append_format(out, "  -%c, --%s", option->letter, option->name);
+    else
+        buf_append_format(out, "      --%s", option->name);
+    if (option->value != NULL)
+        buf_append_format(out, " %s", option->value);
+    if (out->len - start >= HELP_COLUMN) {
+        buf_append_byte(out, '\n');
+        start = out->len;
+    }
+    while (out->len - start < HELP_COLUMN)
+        buf_append_byte(out, ' ');
+    for (const char *at = option->help; *at != '\0'; at++) {
+        buf_append_byte(out, (uint8_t)*at);
+        for (size_t i = 0; *at == '\n' && i < HELP_COLUMN; i++)
+            buf_append_byte(out, ' ');
+    }
+    buf_append_byte(out, '\n');
+}
+
 void option_help(const struct option *options, struct buf *out)
 {
-    for (; options->name != NULL; options++) {
-        size_t start = out->len;
-        if (options->letter != 0)
-            buf_append_format(out, "  -%c, --%s", options->letter, options->name);
-        else
-            buf_append_format(out, "      --%s", options->name);
-        if (options->value != NULL)
-            buf_append_format(out, " %s", options->value);
-        if (out->len - start >= HELP_COLUMN) {
-            buf_append_byte(out, '\n');
-            start = out->len;
-        }
-        while (out->len - start < HELP_COLUMN)
-            buf_append_byte(out, ' ');
-        for (const char *at = options->help; *at != '\0'; at++) {
-            buf_append_byte(out, (uint8_t)*at);
-            for (size_t i = 0; *at == '\n' && i < HELP_COLUMN; i++)
-                buf_append_byte(out, ' ');
-        }
-        buf_append_byte(out, '\n');
-    }
+    for (; options != NULL && options->name != NULL; options++)
+        help_one(options, out);
+    help_one(&help, out);
 }

@@ -38,8 +38,13 @@ struct option {
     const char *const *choices; /* OPTION_CHOICE: ended by NULL */
 };
 
-/* Parses argv[0..argc) into `values`; what is no option goes into `rest`, in order. -EINVAL with
- * words for the user in `why`. `options` ends with a NULL name. */
+enum {
+    OPTION_HELP = 1, /* --help or -h, which every table has without saying so */
+};
+
+/* Parses argv[0..argc) into `values`; what is no option goes into `rest`, in order. OPTION_HELP as
+ * soon as help is asked for; -EINVAL with words for the user in `why`. `options` ends with a NULL
+ * name, and may be NULL. */
 int option_parse(const struct option *options, int argc, char *const *argv, void *values,
                  struct option_texts *rest, struct err_text *why);
 
@@ -47,6 +52,9 @@ int option_parse(const struct option *options, int argc, char *const *argv, void
 void option_help(const struct option *options, struct buf *out);
 
 void option_texts_fini(struct option_texts *texts);
+
+/* Frees what option_parse() has put into `values`. */
+void option_values_fini(const struct option *options, void *values);
 
 /* The one of `names` (ended by NULL) that `word` was probably meant to be, or NULL. */
 const char *option_nearest(const char *const *names, const char *word);

@@ -1,34 +1,13 @@
 #include "cli/run.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/option.h"
 #include "server/process.h"
-
-struct values {
-    int64_t port;
-    const char *host;
-    const char *data;
-    int64_t shards;
-    const char *env;
-    struct option_texts vars;
-    const char *log_level;
-    const char *evict;
-    int64_t hibernate_after_ms;
-    bool trust_proxy;
-    int64_t cpu_limit_ms;
-    int64_t history_days;
-    int64_t history_mb;
-    int64_t grace_ms;
-    bool help;
-};
 
 enum {
     DAY_MS = 24 * 60 * 60 * 1000,
@@ -39,10 +18,21 @@ enum {
 static const char *const log_levels[] = {"error", "warn", "info", "debug", "trace", NULL};
 static const char *const evict_modes[] = {"idle", "always", NULL};
 
-#define AT(field) offsetof(struct values, field)
+#define AT(field) offsetof(struct run_values, field)
+
+const struct run_values run_defaults = {
+    .port = -1,
+    .log_level = "info",
+    .evict = "idle",
+    .hibernate_after_ms = HIBERNATE_AFTER_MS,
+    .cpu_limit_ms = LIMIT_CPU_MS,
+    .history_days = LIMIT_HISTORY_DAYS,
+    .history_mb = LIMIT_HISTORY_BYTES >> 20,
+    .grace_ms = GRACE_MS,
+};
 
 /* clang-format off */
-static const struct option options[] = {
+const struct option run_options[] = {
     {"port", 'p', OPTION_NUMBER, AT(port), "N",
      "port to listen on; 0 takes any (the project's dev.port, or 8787)", -1, 65535, NULL},
     {"host", 0, OPTION_TEXT, AT(host), "ADDRESS",
@@ -72,24 +62,12 @@ static const struct option options[] = {
      "clients come through a proxy: believe its X-Forwarded-For and X-Forwarded-Proto", 0, 0, NULL},
     {"grace", 0, OPTION_NUMBER, AT(grace_ms), "MS",
      "how long requests under way may take after SIGTERM (10000)", 0, DAY_MS, NULL},
-    {"help", 'h', OPTION_FLAG, AT(help), NULL, "this", 0, 0, NULL},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, 0, NULL},
 };
 
 /* clang-format on */
 
-static void print_help(const struct command *command)
-{
-    struct buf text = {0};
-
-    buf_append_format(&text, "dormouse %s %s\n\n%s\n\nOptions:\n", command->name,
-                      command->arguments, command->help);
-    option_help(options, &text);
-    fputs(buf_string(&text), stdout);
-    buf_fini(&text);
-}
-
-static int run_with(const struct values *values, const struct run_mode *mode, const char *path)
+static int run_with(const struct run_values *values, const struct run_mode *mode, const char *path)
 {
     struct process_options process = {
         .path = path,
@@ -117,36 +95,10 @@ static int run_with(const struct values *values, const struct run_mode *mode, co
     return process_run(&process);
 }
 
-int run_project(const struct command *command, const struct run_mode *mode, int argc,
-                char *const *argv)
+int run_project(const struct command *command, const struct run_values *values,
+                const struct run_mode *mode, const struct option_texts *rest)
 {
-    struct values values = {
-        .port = -1,
-        .log_level = "info",
-        .evict = "idle",
-        .hibernate_after_ms = HIBERNATE_AFTER_MS,
-        .cpu_limit_ms = LIMIT_CPU_MS,
-        .history_days = LIMIT_HISTORY_DAYS,
-        .history_mb = LIMIT_HISTORY_BYTES >> 20,
-        .grace_ms = GRACE_MS,
-    };
-    struct option_texts rest = {0};
-    struct err_text why = {0};
-    int status;
-
-    if (option_parse(options, argc, argv, &values, &rest, &why) < 0) {
-        fprintf(stderr, "dormouse %s: %s\n", command->name, why.text);
-        status = 2;
-    } else if (values.help) {
-        print_help(command);
-        status = 0;
-    } else if (rest.count > 1) {
-        fprintf(stderr, "dormouse %s: one folder, not %zu\n", command->name, rest.count);
-        status = 2;
-    } else {
-        status = run_with(&values, mode, rest.count > 0 ? rest.texts[0] : ".");
-    }
-    option_texts_fini(&rest);
-    option_texts_fini(&values.vars);
-    return status;
+    if (rest->count > 1)
+        return command_misuse(command, "one folder, not %zu", rest->count);
+    return run_with(values, mode, rest->count > 0 ? rest->texts[0] : ".");
 }

@@ -2,10 +2,10 @@
 
 #include "cli/command.h"
 
-static int version(int argc, char *const *argv)
+static int version(void *values, const struct option_texts *rest)
 {
-    (void)argc;
-    (void)argv;
+    (void)values;
+    (void)rest;
     puts("dormouse " DORMOUSE_VERSION);
     return 0;
 }
