@@ -94,18 +94,6 @@ static int load_project(struct import *import)
 
 /* ---- the data directory ---- */
 
-static void ignore_wake(void *data)
-{
-    (void)data;
-}
-
-static void ignore_durable(void *data, uint64_t lsn, int fault)
-{
-    (void)data;
-    (void)lsn;
-    (void)fault;
-}
-
 static int open_store(struct import *import)
 {
     struct store_options options = {
@@ -116,7 +104,6 @@ static int open_store(struct import *import)
         .history_days = HISTORY_DAYS,
         .history_bytes = HISTORY_BYTES,
     };
-    struct store_shard_listener listener = {.wake = ignore_wake, .durable = ignore_durable};
     int r = folder_make(import->data_dir);
 
     if (r < 0)
@@ -124,7 +111,7 @@ static int open_store(struct import *import)
     if (r == 0)
         r = store_open(&import->store, &options, &import->why);
     if (r == 0)
-        import->shard = store_shard_create(import->store, 0, &listener);
+        import->shard = store_shard_create(import->store, 0, NULL);
     return r < 0 ? err_pass(r) : r;
 }
 

@@ -65,35 +65,14 @@ int restore_tool_time(const char *text, int64_t *time_ms)
 
 /* ---- objects ---- */
 
-static bool key_means(const char *key, const char *class_name)
-{
-    size_t key_len = strlen(key);
-    size_t len = strlen(class_name);
-
-    return strcmp(key, class_name) == 0 || (key_len > len && key[key_len - len - 1] == '-' &&
-                                            strcmp(key + key_len - len, class_name) == 0);
-}
-
 static int find_class(struct store *store, const char *class_name, uint32_t *number,
                       const char **unique_key, struct err_text *why)
 {
-    const char *key;
-    unsigned count = 0;
-
-    for (uint32_t i = 1; (key = store_namespace_key(store, i)) != NULL; i++) {
-        if (!key_means(key, class_name))
-            continue;
-        *number = i;
-        *unique_key = key;
-        count++;
-    }
-    if (count == 1)
-        return 0;
-    err_text_set(why,
-                 count == 0 ? "there is no class %s in this data directory"
-                            : "%s can be more than one class; give the whole key, <worker>-<Class>",
-                 class_name);
-    return RESOLVE_UNKNOWN;
+    *number = store_namespace_find(store, class_name, why);
+    if (*number == 0)
+        return RESOLVE_UNKNOWN;
+    *unique_key = store_namespace_key(store, *number);
+    return 0;
 }
 
 /* "n" and a name, or "i" and an id. */
@@ -163,21 +142,8 @@ static int complain(const char *words)
     return 1;
 }
 
-static void ignore_wake(void *data)
-{
-    (void)data;
-}
-
-static void ignore_durable(void *data, uint64_t lsn, int fault)
-{
-    (void)data;
-    (void)lsn;
-    (void)fault;
-}
-
 static int restore_here(struct store *store, const char *line, struct err_text *why)
 {
-    struct store_shard_listener listener = {.wake = ignore_wake, .durable = ignore_durable};
     struct restore_request request = {0};
     struct store_shard *shard;
     struct database *db = NULL;
@@ -187,7 +153,7 @@ static int restore_here(struct store *store, const char *line, struct err_text *
         r = restore_order(store, &request, why);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
-    shard = store_shard_create(store, 0, &listener);
+    shard = store_shard_create(store, 0, NULL);
     r = database_open(&db, shard, request.target_namespace, request.target_id, NULL, why);
     if (r == 0)
         r = restore_if_ordered(db, why);

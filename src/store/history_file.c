@@ -58,30 +58,16 @@ struct end {
     uint64_t image_bytes;
 };
 
-static void put(uint8_t *out, unsigned size, uint64_t value)
-{
-    for (unsigned i = 0; i < size; i++)
-        out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *data, unsigned size)
-{
-    struct bytes in = bytes_of(data, size);
-    uint64_t value = 0;
-
-    return fixed_parse(&in, size, &value) ? value : 0;
-}
-
 static void append_entry(struct buf *out, const struct entry *entry, struct bytes content)
 {
     uint8_t head[ENTRY_BYTES] = {0};
 
-    put(head + 4, 4, content.len);
-    put(head + 8, 4, (uint64_t)entry->kind);
-    put(head + 12, 4, entry->pages);
-    put(head + 16, 8, entry->lsn);
-    put(head + 24, 8, (uint64_t)entry->ms);
-    put(head, 4, crc32c(crc32c(0, head + 4, ENTRY_BYTES - 4), content.data, content.len));
+    fixed_put(head + 4, 4, content.len);
+    fixed_put(head + 8, 4, (uint64_t)entry->kind);
+    fixed_put(head + 12, 4, entry->pages);
+    fixed_put(head + 16, 8, entry->lsn);
+    fixed_put(head + 24, 8, (uint64_t)entry->ms);
+    fixed_put(head, 4, crc32c(crc32c(0, head + 4, ENTRY_BYTES - 4), content.data, content.len));
     buf_append(out, head, sizeof head);
     buf_append_bytes(out, content);
 }
@@ -89,12 +75,12 @@ static void append_entry(struct buf *out, const struct entry *entry, struct byte
 static void parse_entry(const uint8_t head[ENTRY_BYTES], struct entry *entry)
 {
     *entry = (struct entry){
-        .crc = (uint32_t)get(head, 4),
-        .len = (uint32_t)get(head + 4, 4),
-        .kind = (enum entry_kind)get(head + 8, 4),
-        .pages = (uint32_t)get(head + 12, 4),
-        .lsn = get(head + 16, 8),
-        .ms = (int64_t)get(head + 24, 8),
+        .crc = (uint32_t)fixed_get(head, 4),
+        .len = (uint32_t)fixed_get(head + 4, 4),
+        .kind = (enum entry_kind)fixed_get(head + 8, 4),
+        .pages = (uint32_t)fixed_get(head + 12, 4),
+        .lsn = fixed_get(head + 16, 8),
+        .ms = (int64_t)fixed_get(head + 24, 8),
     };
 }
 
@@ -149,11 +135,11 @@ static bool walk_next(struct walk *walk, struct entry *entry, int *fault)
 static void head_make(uint8_t head[HEAD_BYTES], uint64_t epoch, bool birth)
 {
     memset(head, 0, HEAD_BYTES);
-    put(head, 4, MAGIC);
-    put(head + 4, 4, FORMAT);
-    put(head + 8, 8, epoch);
-    put(head + 16, 4, birth);
-    put(head + 28, 4, crc32c(0, head, 28));
+    fixed_put(head, 4, MAGIC);
+    fixed_put(head + 4, 4, FORMAT);
+    fixed_put(head + 8, 8, epoch);
+    fixed_put(head + 16, 4, birth);
+    fixed_put(head + 28, 4, crc32c(0, head, 28));
 }
 
 /* False: it does not count. */
@@ -165,14 +151,14 @@ static bool head_read(struct os_file *file, uint64_t epoch, bool *birth, int *fa
     *fault = os_pread(file, head, sizeof head, 0, &got);
     if (*fault < 0 || got < sizeof head)
         return false;
-    *birth = get(head + 16, 4) == 1;
-    return get(head, 4) == MAGIC && get(head + 4, 4) == FORMAT && get(head + 8, 8) == epoch &&
-           get(head + 28, 4) == crc32c(0, head, 28);
+    *birth = fixed_get(head + 16, 4) == 1;
+    return fixed_get(head, 4) == MAGIC && fixed_get(head + 4, 4) == FORMAT &&
+           fixed_get(head + 8, 8) == epoch && fixed_get(head + 28, 4) == crc32c(0, head, 28);
 }
 
 static void end_read(const struct entry *entry, const uint8_t *content, struct end *end)
 {
-    *end = (struct end){entry->lsn, get(content, 8), get(content + 8, 8)};
+    *end = (struct end){entry->lsn, fixed_get(content, 8), fixed_get(content + 8, 8)};
 }
 
 /* Where the file ends: behind the last end mark. Usually that is the last thing in it. */
@@ -216,7 +202,7 @@ static int append_image(const struct history_file_source *source, struct buf *ou
     size_t got = 0;
     int r = os_open(source->os, source->database, OS_READ, &file);
 
-    put(from, sizeof from, source->needed_lsn);
+    fixed_put(from, sizeof from, source->needed_lsn);
     if (r == 0)
         r = os_file_size(file, &size);
     append_entry(out, &entry, bytes_of(from, sizeof from)); /* its numbers are known later */
@@ -257,8 +243,8 @@ static void append_end(struct buf *out, const struct end *end, int64_t ms)
     struct entry entry = {.kind = ENTRY_END, .lsn = end->last_lsn, .ms = ms};
     uint8_t content[16];
 
-    put(content, 8, end->image_offset);
-    put(content + 8, 8, end->image_bytes);
+    fixed_put(content, 8, end->image_offset);
+    fixed_put(content + 8, 8, end->image_bytes);
     append_entry(out, &entry, bytes_of(content, sizeof content));
 }
 
@@ -437,7 +423,7 @@ static int replay_entry(struct history_replay *replay, const struct entry *entry
     if (entry->kind == ENTRY_IMAGE) {
         *image = first;
         if (first)
-            replay->last_lsn = get(content, 8) - 1;
+            replay->last_lsn = fixed_get(content, 8) - 1;
         return first ? history_image_resize(&replay->image, entry->pages, why) : 0;
     }
     if (entry->kind == ENTRY_PAGES && *image && entry->pages > 0 &&

@@ -117,39 +117,11 @@ void inspection_close(struct inspection *inspection)
 
 /* ---- classes ---- */
 
-static bool key_means(const char *key, const char *class_name)
-{
-    size_t len = strlen(key);
-    size_t name = strlen(class_name);
-
-    if (strcmp(key, class_name) == 0)
-        return true;
-    return len > name && key[len - name - 1] == '-' && strcmp(key + len - name, class_name) == 0;
-}
-
 const char *inspection_class(struct inspection *inspection, const char *class_name,
                              struct err_text *why)
 {
-    const char *found = NULL;
-    const char *key;
-    unsigned count = 0;
-    struct buf keys = {0};
-
-    for (uint32_t i = 1; (key = namespaces_key(inspection->namespaces, i)) != NULL; i++) {
-        buf_append_format(&keys, "%s%s", i > 1 ? ", " : "", key);
-        if (!key_means(key, class_name))
-            continue;
-        found = key;
-        count++;
-    }
-    if (count > 1)
-        err_text_set(why, "%s can be more than one; give the whole key, one of: %s", class_name,
-                     buf_string(&keys));
-    else if (count == 0)
-        err_text_set(why, "%s has no class %s; its classes are: %s", inspection->dir, class_name,
-                     keys.len > 0 ? buf_string(&keys) : "none");
-    buf_fini(&keys);
-    return count == 1 ? found : NULL;
+    return namespaces_key(inspection->namespaces,
+                          namespaces_find(inspection->namespaces, class_name, why));
 }
 
 /* ---- the list of objects ---- */

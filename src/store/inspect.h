@@ -50,7 +50,7 @@ int inspect_object(struct inspection *inspection, const char *unique_key,
                    const uint8_t id[STORE_ID_SIZE], const char *scratch,
                    const struct inspect_output *output, struct err_text *why);
 
-/* The unique key that ends in `-<class_name>`, or is `class_name` itself. NULL with words in `why`
- * when there is none, or more than one. Valid until the inspection is closed. */
+/* The unique key of a class as people name it (namespaces_find()). NULL with words in `why` when
+ * there is none, or more than one. Valid until the inspection is closed. */
 const char *inspection_class(struct inspection *inspection, const char *class_name,
                              struct err_text *why);

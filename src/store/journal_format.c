@@ -22,49 +22,35 @@
 #define CRC_END     8
 #define RECORDS_MAX (UINT32_C(1) << 30)
 
-static void put(uint8_t *out, unsigned size, uint64_t value)
-{
-    for (unsigned i = 0; i < size; i++)
-        out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *data, unsigned offset, unsigned size)
-{
-    struct bytes in = bytes_of(data + offset, size);
-    uint64_t value = 0;
-
-    return fixed_parse(&in, size, &value) ? value : 0;
-}
-
 void batch_encode(struct batch *batch, uint8_t header[BATCH_HEADER_BYTES])
 {
     ASSERT(batch->records.len < RECORDS_MAX);
     ASSERT((batch->record_count == 0) == (batch->records.len == 0));
     for (unsigned i = 0; i < BATCH_HEADER_BYTES; i++)
         header[i] = 0;
-    put(header, 4, MAGIC);
-    put(header + 8, 2, JOURNAL_FORMAT_NUMBER);
-    put(header + 10, 2, (uint64_t)batch->kind);
-    put(header + 12, 4, batch->records.len);
-    put(header + 16, 8, batch->journal_id);
-    put(header + 24, 8, batch->segment);
-    put(header + 40, 8, batch->first_lsn);
-    put(header + 48, 8, batch->needed_lsn);
-    put(header + 56, 8, (uint64_t)batch->written_ms);
-    put(header + 64, 4, batch->record_count);
-    put(header + 68, 4, batch->previous_crc);
+    fixed_put(header, 4, MAGIC);
+    fixed_put(header + 8, 2, JOURNAL_FORMAT_NUMBER);
+    fixed_put(header + 10, 2, (uint64_t)batch->kind);
+    fixed_put(header + 12, 4, batch->records.len);
+    fixed_put(header + 16, 8, batch->journal_id);
+    fixed_put(header + 24, 8, batch->segment);
+    fixed_put(header + 40, 8, batch->first_lsn);
+    fixed_put(header + 48, 8, batch->needed_lsn);
+    fixed_put(header + 56, 8, (uint64_t)batch->written_ms);
+    fixed_put(header + 64, 4, batch->record_count);
+    fixed_put(header + 68, 4, batch->previous_crc);
     batch->crc = crc32c(crc32c(0, header + CRC_END, BATCH_HEADER_BYTES - CRC_END),
                         batch->records.data, batch->records.len);
-    put(header + 4, 4, batch->crc);
+    fixed_put(header + 4, 4, batch->crc);
 }
 
 int batch_parse_length(struct bytes in, uint64_t *bytes)
 {
     uint64_t records;
 
-    if (in.len < BATCH_HEADER_BYTES || get(in.data, 0, 4) != MAGIC)
+    if (in.len < BATCH_HEADER_BYTES || fixed_get(in.data, 4) != MAGIC)
         return BATCH_NONE;
-    records = get(in.data, 12, 4);
+    records = fixed_get(in.data + 12, 4);
     if (records >= RECORDS_MAX)
         return BATCH_NONE;
     *bytes = batch_bytes(records);
@@ -80,29 +66,29 @@ int batch_parse(struct bytes in, struct batch *batch)
     if (batch_parse_length(in, &bytes) != 0)
         return BATCH_NONE;
     records = bytes_slice(in, BATCH_HEADER_BYTES, in.len);
-    if (records.len < get(in.data, 12, 4))
+    if (records.len < fixed_get(in.data + 12, 4))
         return BATCH_NONE;
-    records = bytes_slice(records, 0, get(in.data, 12, 4));
-    if (!MUTANT(5) &&
-        get(in.data, 4, 4) != crc32c(crc32c(0, in.data + CRC_END, BATCH_HEADER_BYTES - CRC_END),
-                                     records.data, records.len))
+    records = bytes_slice(records, 0, fixed_get(in.data + 12, 4));
+    if (!MUTANT(5) && fixed_get(in.data + 4, 4) !=
+                          crc32c(crc32c(0, in.data + CRC_END, BATCH_HEADER_BYTES - CRC_END),
+                                 records.data, records.len))
         return BATCH_NONE;
-    if (get(in.data, 8, 2) > JOURNAL_FORMAT_NUMBER)
+    if (fixed_get(in.data + 8, 2) > JOURNAL_FORMAT_NUMBER)
         return BATCH_NEWER;
 
-    kind = get(in.data, 10, 2);
+    kind = fixed_get(in.data + 10, 2);
     if (kind < BATCH_RECORDS || kind > BATCH_STOP)
         return BATCH_NONE;
     *batch = (struct batch){
         .kind = (enum batch_kind)kind,
-        .journal_id = get(in.data, 16, 8),
-        .segment = get(in.data, 24, 8),
-        .first_lsn = get(in.data, 40, 8),
-        .needed_lsn = get(in.data, 48, 8),
-        .written_ms = (int64_t)get(in.data, 56, 8),
-        .record_count = (uint32_t)get(in.data, 64, 4),
-        .previous_crc = (uint32_t)get(in.data, 68, 4),
-        .crc = (uint32_t)get(in.data, 4, 4),
+        .journal_id = fixed_get(in.data + 16, 8),
+        .segment = fixed_get(in.data + 24, 8),
+        .first_lsn = fixed_get(in.data + 40, 8),
+        .needed_lsn = fixed_get(in.data + 48, 8),
+        .written_ms = (int64_t)fixed_get(in.data + 56, 8),
+        .record_count = (uint32_t)fixed_get(in.data + 64, 4),
+        .previous_crc = (uint32_t)fixed_get(in.data + 68, 4),
+        .crc = (uint32_t)fixed_get(in.data + 4, 4),
         .records = records,
     };
     return 0;

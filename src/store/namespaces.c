@@ -261,6 +261,40 @@ const char *namespaces_key(struct namespaces *namespaces, uint32_t number)
     return key;
 }
 
+static bool ends_in(const char *key, const char *word)
+{
+    size_t key_len = strlen(key);
+    size_t len = strlen(word);
+
+    return key_len > len && key[key_len - len - 1] == '-' && strcmp(key + key_len - len, word) == 0;
+}
+
+uint32_t namespaces_find(struct namespaces *namespaces, const char *word, struct err_text *why)
+{
+    struct buf keys = {0};
+    uint32_t exact = 0, ending = 0;
+    unsigned endings = 0;
+    const char *key;
+
+    for (uint32_t i = 1; (key = namespaces_key(namespaces, i)) != NULL; i++) {
+        buf_append_format(&keys, "%s%s", i > 1 ? ", " : "", key);
+        if (strcmp(key, word) == 0)
+            exact = i;
+        if (!ends_in(key, word))
+            continue;
+        ending = i;
+        endings++;
+    }
+    if (exact == 0 && endings > 1)
+        err_text_set(why, "%s can be more than one; give the whole key, one of: %s", word,
+                     buf_string(&keys));
+    else if (exact == 0 && endings == 0)
+        err_text_set(why, "the data directory has no class %s; its classes are: %s", word,
+                     keys.len > 0 ? buf_string(&keys) : "none");
+    buf_fini(&keys);
+    return exact > 0 ? exact : endings == 1 ? ending : 0;
+}
+
 char *namespaces_folder(struct namespaces *namespaces, uint32_t number)
 {
     const char *key = namespaces_key(namespaces, number);

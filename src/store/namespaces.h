@@ -26,5 +26,10 @@ int namespaces_number(struct namespaces *namespaces, const char *unique_key, uin
 /* NULL when there is none; valid as long as the namespaces are open. */
 const char *namespaces_key(struct namespaces *namespaces, uint32_t number);
 
+/* The number of the key that is `word` or, if there is none, the one that ends in `-<word>`: people
+ * name the class, and seldom the Worker with it. 0 with words in `why` when there is none, or more
+ * than one. */
+uint32_t namespaces_find(struct namespaces *namespaces, const char *word, struct err_text *why);
+
 /* The folder with the objects' files; free it. NULL when there is no such number. */
 char *namespaces_folder(struct namespaces *namespaces, uint32_t number);

@@ -75,7 +75,8 @@ static void wake(void *data)
 {
     struct store_shard *shard = data;
 
-    shard->listener.wake(shard->listener.data);
+    if (shard->listener.wake != NULL)
+        shard->listener.wake(shard->listener.data);
 }
 
 struct store_shard *store_shard_create(struct store *store, unsigned index,
@@ -85,7 +86,8 @@ struct store_shard *store_shard_create(struct store *store, unsigned index,
 
     ASSERT(index < store->options.shard_count && store->shards[index] == NULL);
     shard_init(shard, store, index);
-    shard->listener = *listener;
+    if (listener != NULL)
+        shard->listener = *listener;
     shard->alarms = alarm_shard_create(shard);
     store->shards[index] = shard;
     journal_listen(store->journal, index, &(struct journal_listener){.wake = wake, .data = shard});
@@ -106,6 +108,12 @@ void store_shard_destroy(struct store_shard *shard)
     mem_free(shard);
 }
 
+static void report(struct store_shard *shard, uint64_t durable, int fault)
+{
+    if (shard->listener.durable != NULL)
+        shard->listener.durable(shard->listener.data, durable, fault);
+}
+
 void store_shard_poll(struct store_shard *shard)
 {
     uint64_t durable = journal_durable_lsn(shard->journal);
@@ -114,11 +122,11 @@ void store_shard_poll(struct store_shard *shard)
     alarm_shard_poll(shard->alarms, durable);
     if (durable > shard->durable_lsn) {
         shard->durable_lsn = durable;
-        shard->listener.durable(shard->listener.data, durable, 0);
+        report(shard, durable, 0);
     }
     if (fault < 0 && !shard->fault_reported) {
         shard->fault_reported = true;
-        shard->listener.durable(shard->listener.data, durable, fault);
+        report(shard, durable, fault);
     }
     checkpoint_shard(shard);
 }

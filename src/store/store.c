@@ -417,6 +417,11 @@ const char *store_namespace_key(struct store *store, uint32_t number)
     return namespaces_key(store->namespaces, number);
 }
 
+uint32_t store_namespace_find(struct store *store, const char *word, struct err_text *why)
+{
+    return namespaces_find(store->namespaces, word, why);
+}
+
 bool store_object_path(struct store *store, uint32_t namespace_number,
                        const uint8_t id[STORE_ID_SIZE], char **dir, char **path)
 {

@@ -68,6 +68,9 @@ int store_namespace(struct store *store, const char *unique_key, uint32_t *numbe
 /* The unique key of a number; NULL when there is none. Any thread. */
 const char *store_namespace_key(struct store *store, uint32_t number);
 
+/* The number of a class as people name it: namespaces_find(). Any thread. */
+uint32_t store_namespace_find(struct store *store, const char *word, struct err_text *why);
+
 struct store_shard_listener {
     /* Any thread: have store_shard_poll() called soon on the shard's own thread. */
     void (*wake)(void *data);
@@ -77,7 +80,7 @@ struct store_shard_listener {
     void *data;
 };
 
-/* Never NULL. `index` is below options.shard_count. */
+/* Never NULL. `index` is below options.shard_count. Without a listener whoever owns it polls. */
 struct store_shard *store_shard_create(struct store *store, unsigned index,
                                        const struct store_shard_listener *listener);
 

@@ -57,6 +57,22 @@ static inline bool fixed_parse(struct bytes *in, unsigned size, uint64_t *value)
     return true;
 }
 
+/* The same in a block of a fixed layout: `size` bytes at `to` or `from`, at most eight. */
+static inline void fixed_put(uint8_t *to, unsigned size, uint64_t value)
+{
+    for (unsigned i = 0; i < size; i++)
+        to[i] = (uint8_t)(value >> (8 * i));
+}
+
+static inline uint64_t fixed_get(const uint8_t *from, unsigned size)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)from[i] << (8 * i);
+    return value;
+}
+
 /* Signed numbers, small ones of either sign short. */
 static inline uint64_t varint_zigzag(int64_t value)
 {

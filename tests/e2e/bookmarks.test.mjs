@@ -187,7 +187,7 @@ test("what an operator cannot have is said", only, async () => {
     };
     await says(/are needed/, 2, "--class", "Notes");
     await says(/--at is a time/, 2, "--class", "Notes", "--name", "x", "--at", "noon");
-    await says(/there is no class Nothing/, 1, "--class", "Nothing", "--name", "x", "--at", "2026-11-20");
+    await says(/has no class Nothing; its classes are: /, 1, "--class", "Nothing", "--name", "x", "--at", "2026-11-20");
     await says(/is no id of/, 1, "--class", "Notes", "--id", "12", "--at", "2026-11-20");
     await says(/at most 30 days/, 1, "--class", "Notes", "--name", "x", "--at", "1999-01-01T00:00Z");
     await says(/in the future/, 1, "--class", "Notes", "--name", "x", "--at", "2999-01-01 00:00:00");

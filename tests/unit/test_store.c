@@ -153,6 +153,26 @@ TEST(a_namespace_keeps_its_number)
     store_world_end(world);
 }
 
+TEST(a_namespace_is_found_by_its_class_and_by_its_whole_key)
+{
+    struct store_world *world = store_world_create();
+    struct err_text why = {""};
+    uint32_t first, second, exact;
+
+    CHECK_EQ(store_namespace(world->store, "one-Room", &first), 0);
+    CHECK_EQ(store_namespace_find(world->store, "Room", &why), first);
+    CHECK_EQ(store_namespace_find(world->store, "one-Room", &why), first);
+    CHECK_EQ(store_namespace_find(world->store, "oom", &why), 0);
+    CHECK(strstr(why.text, "has no class oom; its classes are: ") != NULL);
+    CHECK_EQ(store_namespace(world->store, "two-one-Room", &second), 0);
+    CHECK_EQ(store_namespace_find(world->store, "one-Room", &why), first);
+    CHECK_EQ(store_namespace_find(world->store, "Room", &why), 0);
+    CHECK(strstr(why.text, "Room can be more than one; give the whole key, one of: ") != NULL);
+    CHECK_EQ(store_namespace(world->store, "Room", &exact), 0);
+    CHECK_EQ(store_namespace_find(world->store, "Room", &why), exact);
+    store_world_end(world);
+}
+
 TEST(a_hole_before_acknowledged_commits_is_damage_with_file_and_offset)
 {
     struct store_world *world = store_world_create();
