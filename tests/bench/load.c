@@ -53,14 +53,22 @@ static void print_result(const char *mode, const struct load_result *result)
 static void run_idle(struct load *load)
 {
     uint64_t start_ns = load_now_ns();
-    char byte;
+    char line[64];
+    unsigned count;
 
     load_open_all(load);
     printf("{\"mode\": \"idle\", \"open\": %u, \"seconds\": %.3f}\n", load->open_count,
            (double)(load_now_ns() - start_ns) / 1e9);
     fflush(stdout);
-    /* Auto-responses and pings are nobody's business here; closing stdin ends it. */
-    while (read(STDIN_FILENO, &byte, 1) > 0) {
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        if (sscanf(line, "wake %u", &count) != 1)
+            load_die("\"%s\" is no order", line);
+        *load->result = (struct load_result){0};
+        start_ns = load_now_ns();
+        load_wake(load, count);
+        load->result->seconds = (double)(load_now_ns() - start_ns) / 1e9;
+        print_result("wake", load->result);
+        fflush(stdout);
     }
 }
 

@@ -9,7 +9,8 @@
  *     load http      requests on kept connections, `pipeline` under way on each
  *     load echo      WebSockets that each send a message and wait for one
  *     load broadcast some WebSockets send, all of them receive
- *     load idle      opens WebSockets, says how long that took, holds them until stdin ends
+ *     load idle      opens WebSockets, says how long that took, holds them until stdin ends; for each
+ *                    line "wake N" there, N of them send a message, one after the other
  *     load start     runs a command until its server answers 200
  *
  * Where a path has {n}, the number of an object is put, below `objects`: for requests the next one
@@ -21,7 +22,7 @@
 #include <stdint.h>
 
 enum {
-    LOAD_CONNECTIONS_MAX = 65536,
+    LOAD_CONNECTIONS_MAX = 1 << 20, /* a process has no more files */
     LOAD_PIPELINE_MAX = 64,
     LOAD_OUT_MAX = 16384,
     LOAD_IN_MAX = 65536,
@@ -70,7 +71,7 @@ struct load_connection {
     unsigned index;
     uint64_t sent_ns[LOAD_PIPELINE_MAX]; /* http: of the requests under way, a ring; echo: [0] */
     unsigned sent_first, sent_count;
-    uint8_t *out; /* LOAD_OUT_MAX */
+    uint8_t *out; /* LOAD_OUT_MAX; both NULL while a sleeper has nothing to say */
     size_t out_len, out_done;
     bool writing; /* epoll watches for room */
     uint8_t *in;  /* LOAD_IN_MAX */
@@ -85,6 +86,7 @@ struct load_protocol {
     void (*open)(struct load *load, struct load_connection *connection);
     /* Something came: how much of it is done with. 0 means more is needed. */
     size_t (*take)(struct load *load, struct load_connection *connection);
+    bool sleeps; /* there may be a million of them: buffers only while they are in use */
 };
 
 struct load {
@@ -108,6 +110,12 @@ uint64_t load_now_ns(void);
 /* Opens the connections and runs the protocol until its time is over. Ends the process when
  * nothing can be reached. */
 void load_run(struct load *load);
+
+/* What happens within `ms` milliseconds at the most. */
+void load_wait(struct load *load, unsigned ms);
+
+/* Lets `count` of the sleepers send a message and waits for it to come back, one by one. */
+void load_wake(struct load *load, unsigned count);
 
 /* Opens all connections and returns. */
 void load_open_all(struct load *load);

@@ -15,8 +15,9 @@
 
 enum {
     EVENTS_MAX = 256,
-    OPENING_MAX = 128, /* connections that are being opened at one time */
-    OPEN_SECONDS_MAX = 120,
+    OPENING_MAX = 128,         /* connections that are being opened at one time */
+    OPEN_SECONDS_MIN = 120,    /* for them to be open, */
+    OPEN_PER_SECOND_MIN = 500, /* or longer when they are many */
     COUNT_SECONDS_MAX = 60,
 };
 
@@ -101,6 +102,25 @@ size_t load_path(const struct load_options *options, unsigned n, char *out, size
     return (size_t)len;
 }
 
+static void take_buffers(struct load_connection *connection)
+{
+    if (connection->in != NULL)
+        return;
+    connection->out = malloc(LOAD_OUT_MAX);
+    connection->in = malloc(LOAD_IN_MAX);
+    if (connection->in == NULL || connection->out == NULL)
+        load_die("no memory for connection %u", connection->index);
+}
+
+static void drop_buffers(struct load *load, struct load_connection *connection)
+{
+    if (!load->protocol->sleeps || connection->in_len > 0 || connection->out_len > 0)
+        return;
+    free(connection->in);
+    free(connection->out);
+    connection->in = connection->out = NULL;
+}
+
 static void watch(struct load *load, struct load_connection *connection, int operation)
 {
     struct epoll_event event = {
@@ -134,6 +154,7 @@ void load_send(struct load *load, struct load_connection *connection, const void
 {
     if (connection->out_len + len > LOAD_OUT_MAX)
         load_die("a connection does not take what is written to it");
+    take_buffers(connection);
     memcpy(connection->out + connection->out_len, data, len);
     connection->out_len += len;
     if (connection->state != LOAD_CONNECTING)
@@ -158,10 +179,8 @@ static void begin(struct load *load, unsigned index)
     };
 
     *connection = (struct load_connection){.index = index, .writing = true};
-    connection->out = malloc(LOAD_OUT_MAX);
-    connection->in = malloc(LOAD_IN_MAX);
     connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (connection->fd < 0 || connection->in == NULL || connection->out == NULL)
+    if (connection->fd < 0)
         load_die("connection %u: %s", index, strerror(errno));
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (strncmp(load->options->host, "127.", 4) == 0 && index >= 20000)
@@ -203,6 +222,7 @@ static void consume(struct load *load, struct load_connection *connection)
 
 static void on_readable(struct load *load, struct load_connection *connection)
 {
+    take_buffers(connection);
     for (;;) {
         size_t room = LOAD_IN_MAX - connection->in_len;
         ssize_t n = recv(connection->fd, connection->in + connection->in_len, room, 0);
@@ -244,6 +264,7 @@ static void on_event(struct load *load, const struct epoll_event *event)
         on_readable(load, connection);
     if (connection->fd >= 0 && event->events & EPOLLOUT)
         flush(load, connection);
+    drop_buffers(load, connection);
 }
 
 /* Until something happens, but not longer than until `until_ns`. */
@@ -258,9 +279,15 @@ static void turn(struct load *load, uint64_t until_ns)
         on_event(load, &events[i]);
 }
 
+void load_wait(struct load *load, unsigned ms)
+{
+    turn(load, load_now_ns() + ms * 1000000ull);
+}
+
 void load_open_all(struct load *load)
 {
-    uint64_t end_ns = load_now_ns() + OPEN_SECONDS_MAX * 1000000000ull;
+    uint64_t seconds = OPEN_SECONDS_MIN + load->options->connections / OPEN_PER_SECOND_MIN;
+    uint64_t end_ns = load_now_ns() + seconds * 1000000000ull;
     unsigned begun = 0;
 
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -270,7 +297,7 @@ void load_open_all(struct load *load)
     while (load->open_count < load->options->connections) {
         while (begun < load->options->connections && begun < load->open_count + OPENING_MAX)
             begin(load, begun++);
-        turn(load, load_now_ns() + 100000000);
+        load_wait(load, 100);
         if (load_now_ns() > end_ns || load->result->errors > 0)
             load_die("only %u of %u connections could be opened", load->open_count,
                      load->options->connections);

@@ -164,6 +164,24 @@ static size_t take_broadcast(struct load *load, struct load_connection *connecti
 
 /* ---- idle ---- */
 
+/* Which one is next: far from the last, so that nothing of it is in a cache. */
+#define STRIDE 7919
+
+void load_wake(struct load *load, unsigned count)
+{
+    struct load_connection *connection;
+
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t before = load->result->operations;
+
+        connection = &load->connections[(uint64_t)i * STRIDE % load->options->connections];
+        connection->sent_ns[0] = load_now_ns();
+        send_message(load, connection, connection->index);
+        while (load->result->operations == before && load->result->errors == 0)
+            load_wait(load, 1000);
+    }
+}
+
 static size_t take_idle(struct load *load, struct load_connection *connection)
 {
     struct message message;
@@ -173,9 +191,12 @@ static size_t take_idle(struct load *load, struct load_connection *connection)
         shake_hands(load, connection, &done);
         return done;
     }
-    return read_message(connection, &message) ? message.frame_len : 0;
+    if (!read_message(connection, &message))
+        return 0;
+    load_record(load, connection->sent_ns[0]);
+    return message.frame_len;
 }
 
 const struct load_protocol load_echo = {.open = on_open, .take = take_echo};
 const struct load_protocol load_broadcast = {.open = on_open, .take = take_broadcast};
-const struct load_protocol load_idle = {.open = on_open, .take = take_idle};
+const struct load_protocol load_idle = {.open = on_open, .take = take_idle, .sleeps = true};
