@@ -9,6 +9,8 @@ import { natives } from "./natives.js";
 import { DurableObject, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint } from "./cf_base.js";
 import { asyncHooksModule } from "./cf_async_hooks.js";
 import { compat } from "./compat.js";
+import { ServiceStub } from "./cf_namespace.js";
+import { RpcPromise, RpcProperty, RpcStub } from "./cf_rpc.js";
 import { nodeModules, setProcessSources } from "./node_modules.js";
 
 const unsupported = (what) => {
@@ -58,14 +60,10 @@ const builtins = {
     WorkerEntrypoint,
     WorkflowEntrypoint,
     RpcTarget,
-    RpcStub: class RpcStub {
-      constructor() {
-        unsupported("new RpcStub()")();
-      }
-    },
-    RpcPromise: class RpcPromise {},
-    RpcProperty: class RpcProperty {},
-    ServiceStub: class ServiceStub {},
+    RpcStub,
+    RpcPromise,
+    RpcProperty,
+    ServiceStub,
     env: forward(() => current.env),
     exports: forward(() => current.exports),
     withEnv: (env, run) => withReplaced("env", env, run),

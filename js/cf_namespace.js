@@ -9,11 +9,11 @@ import { natives, requireContext } from "./natives.js";
 import { newRequest } from "./request.js";
 import { sendContent, sendRequest } from "./fetch.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
-import { deserialize } from "./serialize.js";
 import { asReadBack, finishClass, INTERNAL, toDOMString } from "./webidl.js";
 import { compat } from "./compat.js";
 import { METHOD, receiveError } from "./cf_errors.js";
-import { callRemote } from "./cf_rpc.js";
+import { arrival, makeProperty } from "./cf_rpc.js";
+import { packArguments, send, setStubMakers, sources } from "./cf_rpc_values.js";
 
 const NAME_BYTES_MAX = 1024;
 const NAME_KEPT_MAX = 128; // longer names are derived each time
@@ -150,18 +150,23 @@ const orUndefined = (text) => (text === "" ? undefined : text);
 
 /* -- stubs -------------------------------------------------------------------------------------- */
 
-let stubFetch, stubCall;
+let stubFetch;
 
+/* What is behind a stub of an object: also where its remote methods are called (cf_rpc.js). */
 class DurableObjectStub {
   #index;
   #hex;
   #name;
   #broken; // after a reset the stub is good for nothing (§2.3.5)
 
-  constructor(index, id) {
+  constructor(index, hex, name) {
     this.#index = index;
-    this.#hex = hexOf(id);
-    this.#name = carriedName(id);
+    this.#hex = hex;
+    this.#name = name;
+  }
+
+  get hex() {
+    return this.#hex;
   }
 
   #receive(parts) {
@@ -207,20 +212,29 @@ class DurableObjectStub {
     });
   }
 
-  async #call(method, args) {
+  /** Promise of the Arrival that `path` called with `args` gives, or reading it. */
+  call([method, ...path], args) {
     requireContext();
     if (this.#broken !== undefined) throw this.#broken();
-    try {
-      return deserialize(await natives.stub_call(this.#index, this.#hex, this.#name, method, args));
-    } catch (parcel) {
-      if (Array.isArray(parcel)) throw this.#receiveCalled(parcel);
-      throw parcel;
-    }
+    const deep = path.length > 0;
+    const answer =
+      args === undefined && !deep
+        ? this.#send(method, undefined, undefined)
+        : send(packArguments(deep ? { path, args } : args), (bytes, boxes) => this.#send(method, bytes, boxes));
+    return arrival(answer, (parts) => this.#receiveCalled(parts));
+  }
+
+  #send(method, bytes, boxes) {
+    return natives.stub_call(this.#index, this.#hex, this.#name, method, bytes, boxes);
+  }
+
+  /** What a stub of the same object is made of elsewhere: the arguments of makeServiceStub(). */
+  describe() {
+    return [natives.namespace_number(this.#index), this.#hex, this.#name];
   }
 
   static {
     stubFetch = (stub, args) => stub.#fetch(args);
-    stubCall = (stub, method, args) => stub.#call(method, args);
   }
 }
 
@@ -243,12 +257,32 @@ function connect() {
 }
 
 function makeStub(index, id) {
-  const inner = new DurableObjectStub(index, id);
   const target = Object.create(StubMethods.prototype);
   Object.defineProperty(target, "name", { value: id.name, enumerable: true, configurable: true });
   Object.defineProperty(target, "id", { value: id, enumerable: true, configurable: true });
+  return wrapStub(target, new DurableObjectStub(index, hexOf(id), carriedName(id)), () => makeStub(index, id));
+}
+
+/* A stub that came over RPC: it is no longer known whether it is an object's (§2.3.7). */
+export class ServiceStub {
+  constructor() {
+    throw new TypeError("Illegal constructor");
+  }
+}
+finishClass(ServiceStub);
+Object.defineProperty(ServiceStub.prototype, Symbol.toStringTag, { value: "Fetcher", configurable: true });
+
+function makeServiceStub(number, hex, name) {
+  const index = natives.namespace_find(number);
+  if (index === undefined) throw new Error("The class of this stub's Durable Object is not known to the code that received it.");
+  return wrapStub(Object.create(ServiceStub.prototype), new DurableObjectStub(index, hex, name), () => makeServiceStub(number, hex, name));
+}
+
+setStubMakers({ makeServiceStub });
+
+function wrapStub(target, inner, dup) {
   let fetch; // made when it is first asked for; most stubs live for one call
-  return new Proxy(target, {
+  const stub = new Proxy(target, {
     get(object, property, receiver) {
       if (property === "fetch") return (fetch ??= fetchOf(inner));
       if (typeof property === "symbol" || property in object) {
@@ -257,11 +291,13 @@ function makeStub(index, id) {
       }
       if (property === "connect") return connect;
       if (property === "then" || !compat.flags.rpc) return undefined;
-      if (property === "dup") return () => makeStub(index, id);
-      return callRemote(property, hexOf(id), (path, args) => stubCall(inner, path, args));
+      if (property === "dup") return dup;
+      return makeProperty(inner, [property]);
     },
     has(object, property) {
       return typeof property === "string" || property in object;
     },
   });
+  sources.set(stub, inner);
+  return stub;
 }

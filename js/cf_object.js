@@ -7,13 +7,12 @@
 
 import { natives } from "./natives.js";
 import { requestFromNative } from "./request.js";
-import { deserialize } from "./serialize.js";
 import { describeThrown } from "./stack.js";
 import { INTERNAL } from "./webidl.js";
 import { respond } from "./cf_respond.js";
 import { METHOD, receiveError, sendError } from "./cf_errors.js";
 import { DurableObjectState } from "./cf_state.js";
-import { answerCall, MethodThrew } from "./cf_rpc.js";
+import { answerCall, answerTarget, MethodThrew, releaseTarget } from "./cf_rpc.js";
 import { forgetSocket, replyToClose, wrapHibernatable } from "./cf_websocket.js";
 
 const HANDLERS = ["fetch", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"];
@@ -76,12 +75,18 @@ export function deliverFetch(record, event, method, url, headers, body, cf) {
   );
 }
 
-export function deliverCall(record, event, name, args) {
-  answerCall(record.instance, record.kind, name, args === undefined ? undefined : deserialize(args)).then(
-    (bytes) => natives.event_value(event, bytes),
-    (error) => (error instanceof MethodThrew ? fail(event, error.thrown, METHOD) : fail(event, error)),
-  );
+/**
+ * A call of the object, or of `target`, which it or a request's context (no record then) handed out.
+ * Errors from an object's targets name the object, whoever threw them.
+ */
+export function deliverCall(record, event, name, args, boxes, target) {
+  const give = (bytes, out) => natives.event_value(event, bytes, out);
+  const more = target !== undefined && record !== undefined ? METHOD : 0;
+  const answer = target === undefined ? answerCall(record.instance, record.kind, name, args, boxes, give) : answerTarget(target, args, boxes, give);
+  answer.catch((error) => (error instanceof MethodThrew ? fail(event, error.thrown, record === undefined ? 0 : METHOD) : fail(event, error, more)));
 }
+
+export { releaseTarget };
 
 class AlarmInvocationInfo {
   constructor(scheduledTime, retryCount) {

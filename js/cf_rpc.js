@@ -1,96 +1,291 @@
 /*
  * RPC
  *
- * Calls of an object's methods by name (platform.md §2.4): arguments and results travel as
- * structured clones. A call's promise can be awaited, and properties of what it will resolve to can
- * be taken, and called, before it does.
+ * Calls of methods by name, of objects and of what they hand out (platform.md §2.4). Three kinds of
+ * things stand for what is elsewhere, all of them callable and with any property one asks for:
+ *
+ *     RpcStub       something that somebody handed out. It counts until it is disposed of, by hand, at
+ *                   the end of its context or by the collector; then its owner may forget the thing.
+ *     RpcProperty   stub.a.b: a path below a stub or a promise. Calling it calls what is there, awaiting
+ *                   it reads it.
+ *     RpcPromise    the result of a call. Awaiting gives the result; properties of it can be taken, and
+ *                   called, before there is one.
+ *
+ * What they do goes through a source, call(path, args, member) → promise of an Arrival; without `args`
+ * it is a read. There are three:
+ *
+ *   - of an object's stub (cf_namespace.js): an event of the object, for whatever instance it has;
+ *   - a Reference: an event of the one context that owns the target, in the section it was made in;
+ *   - of a promise: waits for the result, then goes into it, and on through the first stub it meets. The
+ *     call therefore leaves when the result is here, after calls that were made meanwhile; Cloudflare's
+ *     runtime delivers in the same order.
+ *
+ * Ownership. Each function or RpcTarget that is sent becomes a target of its own (cf_rpc_values.js),
+ * { value, holder }, which C keeps as long as anybody may call it. Stubs in arguments are disposed of
+ * when the call returns, so whoever wants to keep one takes dup(); stubs in a result belong to the
+ * caller. When nobody has a target any more, its [Symbol.dispose]() is called where it lives.
  */
 
-import { serialize } from "./serialize.js";
-import { DOMException } from "./dom_exception.js";
+import { natives } from "./natives.js";
 import { RESERVED_METHODS, RpcTarget, rpcMember } from "./cf_base.js";
+import { receiveError, METHOD, RESET } from "./cf_errors.js";
+import { isObject } from "./webidl.js";
+import { describeThrown } from "./stack.js";
+import { Arrival, disposable, packArguments, packResult, Reference, send, setStubMakers, sources, unpack, unpackParts, unsendable } from "./cf_rpc_values.js";
 
-const SIZE_MAX = 32 * 1024 * 1024;
-const DEPTH_MAX = 64;
+const PATH_MAX = 65;
+const STUB_DISPOSED = "RPC stub used after being disposed.";
+const PROMISE_DISPOSED = "RPC promise used after being disposed.";
+const GONE = "The execution context which hosts this callback is no longer running.";
 
-/* Functions and RpcTargets would travel as stubs; here values are copied. */
-function refuseStubs(value) {
-  const what = typeof value === "function" ? `The function "${value.name}"` : value instanceof RpcTarget ? `The RpcTarget "${value.constructor.name}"` : undefined;
-  if (what !== undefined)
-    throw new DOMException(`${what} cannot be sent over RPC: Dormouse copies arguments and results, and does not make stubs of them.`, "DataCloneError");
-  return -1;
+/* -- the things scripts see --------------------------------------------------------------------- */
+
+const illegal = () => new TypeError("Illegal constructor");
+
+export class RpcPromise {
+  constructor() {
+    throw illegal();
+  }
+  then(...steps) {
+    return valueOf(this).then(...steps);
+  }
+  catch(step) {
+    return valueOf(this).catch(step);
+  }
+  finally(step) {
+    return valueOf(this).finally(step);
+  }
 }
 
-function pack(value) {
-  const bytes = serialize(value, "rpc", refuseStubs);
-  if (bytes.byteLength > SIZE_MAX)
-    throw new TypeError(`Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: ${bytes.byteLength} bytes.`);
-  return bytes;
+export class RpcProperty {
+  constructor() {
+    throw illegal();
+  }
+  then(...steps) {
+    return valueOf(this).then(...steps);
+  }
+  catch(step) {
+    return valueOf(this).catch(step);
+  }
+  finally(step) {
+    return valueOf(this).finally(step);
+  }
 }
 
-/* What an object says of a path that cannot be followed in its result. */
-function refused(message, hex) {
-  return Object.assign(new TypeError(message), { remote: true, durableObjectId: hex });
+/** The constructor as scripts know it: callable only with `new`, in the platform's words. */
+export const RpcStub = function RpcStub(value) {
+  if (new.target === undefined) throw new TypeError("Failed to construct 'JsRpcStub': Please use the 'new' operator, this object constructor cannot be called as a function.");
+  if (!isObject(value) && typeof value !== "function") throw new TypeError("Failed to construct 'JsRpcStub': constructor parameter 1 is not of type 'Object'.");
+  if (typeof value === "object" && !(value instanceof RpcTarget) && Object.getPrototypeOf(value) !== Object.prototype)
+    throw new TypeError("RpcStubs can only wrap plain objects, functions, and RpcTarget derivatives.");
+  return makeStub(new Reference(natives.rpc_target({ value })));
+};
+
+Object.defineProperty(RpcStub, "length", { value: 0, configurable: true });
+for (const [constructor, tag] of [[RpcStub, "JsRpcStub"], [RpcPromise, "JsRpcPromise"], [RpcProperty, "JsRpcProperty"]])
+  Object.defineProperty(constructor.prototype, Symbol.toStringTag, { value: tag, configurable: true });
+
+function referenceOf(stub) {
+  const reference = sources.get(stub);
+  if (!(reference instanceof Reference)) throw new TypeError("Illegal invocation");
+  return reference;
 }
 
-/* A promise of a value of the object `hex`, on which further properties can be taken at once; `path` is the last one taken. */
-function pipelined(promise, path, depth, hex) {
-  const member = (property) => {
-    if (depth + 1 > DEPTH_MAX) throw new Error(`RPC pipelined property path is too deep (max ${DEPTH_MAX}).`);
-    return (value) => {
-      const follows = value !== null && typeof value === "object";
-      if (!follows || !Object.hasOwn(value, property)) throw refused(`The RPC receiver does not implement the method "${follows || depth === 0 ? property : path}".`, hex);
-      return value[property];
-    };
-  };
-  const call = function () {
-    return pipelined(
-      promise.then(() => {
-        throw refused(`"${path}" is not a function.`, hex);
-      }),
-      path,
-      depth,
-      hex,
+Object.defineProperty(RpcStub.prototype, "dup", {
+  value: function dup() {
+    const reference = referenceOf(this);
+    if (reference.box === undefined) throw new Error(STUB_DISPOSED);
+    return makeStub(new Reference(natives.rpc_dup(reference.box)));
+  },
+  writable: true,
+  configurable: true,
+});
+Object.defineProperty(RpcStub.prototype, Symbol.dispose, {
+  value: function dispose() {
+    referenceOf(this).dispose();
+  },
+  writable: true,
+  configurable: true,
+});
+Object.defineProperty(RpcPromise.prototype, Symbol.dispose, {
+  value: function dispose() {
+    unsendable.get(this)?.source.dispose();
+  },
+  writable: true,
+  configurable: true,
+});
+
+/* A function that is nothing but callable; what scripts put on the proxy goes here. */
+function makeCallable(prototype) {
+  const callable = () => {};
+  delete callable.name;
+  delete callable.length;
+  return Object.setPrototypeOf(callable, prototype);
+}
+
+/* Behind each of the three: names that the class does not have lead elsewhere. */
+class Wildcard {
+  constructor(source, path, name) {
+    this.source = source;
+    this.path = path;
+    this.name = name;
+    this.value = undefined; // of a promise or property: a promise of it, once somebody asked
+  }
+
+  get(target, name, receiver) {
+    if (typeof name === "symbol" || name in target) return Reflect.get(target, name, receiver);
+    if (name === "then") return undefined;
+    return makeProperty(this.source, [...this.path, name]);
+  }
+
+  has(target, name) {
+    return name in target || (typeof name === "string" && name !== "then");
+  }
+
+  apply(_target, _self, args) {
+    return makePromise(attempt(this.source, this.path, args), this.source.hex);
+  }
+}
+
+/* Every property has the same callable: they are made for one call each. */
+class PropertyWildcard extends Wildcard {
+  set() {
+    return false;
+  }
+}
+
+const propertyCallable = makeCallable(RpcProperty.prototype);
+
+/* What awaiting a promise or a property gives. */
+function valueOf(proxy) {
+  const wildcard = unsendable.get(proxy);
+  if (wildcard === undefined) throw new TypeError("Illegal invocation");
+  return (wildcard.value ??= attempt(wildcard.source, wildcard.path, undefined).then(disposable));
+}
+
+export function makeProperty(source, path) {
+  if (path.length > PATH_MAX) throw new TypeError("RPC pipelined property path is too deep (max 64).");
+  const wildcard = new PropertyWildcard(source, path, "RpcProperty");
+  const proxy = new Proxy(propertyCallable, wildcard);
+  unsendable.set(proxy, wildcard);
+  return proxy;
+}
+
+function makeStub(reference) {
+  const proxy = new Proxy(makeCallable(RpcStub.prototype), new Wildcard(reference, [], "RpcStub"));
+  sources.set(proxy, reference);
+  return proxy;
+}
+
+setStubMakers({ makeStub });
+
+/* `arrives` promises an Arrival from an object of that id, if it is one. */
+function makePromise(arrives, hex) {
+  const wildcard = new Wildcard(new Result(arrives, hex), [], "RpcPromise");
+  const proxy = new Proxy(makeCallable(RpcPromise.prototype), wildcard);
+  unsendable.set(proxy, wildcard);
+  return proxy;
+}
+
+/* -- sources ------------------------------------------------------------------------------------ */
+
+function attempt(source, path, args, member = false) {
+  try {
+    return source.call(path, args, member);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** The arrival that an answer of C's is; an error's parts go through `receive`. */
+export async function arrival(answer, receive) {
+  try {
+    return unpack(await answer);
+  } catch (parcel) {
+    throw Array.isArray(parcel) ? receive(parcel) : parcel;
+  }
+}
+
+/* What a reference's owner says of a call. When it is reset instead, nothing came from it. */
+function receiveCalled(parts, hex) {
+  const error = receiveError(...parts);
+  if (parts[2] & METHOD && hex !== undefined) error.durableObjectId = hex;
+  else if (parts[2] & RESET || error.message === GONE) delete error.remote;
+  return error;
+}
+
+Reference.prototype.call = function call(path, args, member) {
+  if (this.box === undefined) return Promise.reject(new Error(STUB_DISPOSED));
+  const { box } = this;
+  const parcel = packArguments([path, args, member === true]);
+  const answer = send(parcel, (bytes, boxes) => natives.rpc_call(box, bytes, boxes));
+  return arrival(answer, (parts) => receiveCalled(parts, natives.rpc_owner(box)));
+};
+
+Object.defineProperty(Reference.prototype, "hex", {
+  get() {
+    return this.box === undefined ? undefined : natives.rpc_owner(this.box);
+  },
+});
+
+const noSuch = (name) => new TypeError(`The RPC receiver does not implement the method "${name}".`);
+const noFunction = (path) => new TypeError(`"${path.length === 0 ? "(this)" : path.join(".")}" is not a function.`);
+
+/* The value of path[at] in `value`, which is no target; throws the platform's words. */
+function step(value, path, at) {
+  const follows = value !== null && (typeof value === "object" || typeof value === "function");
+  if (!follows || !Object.hasOwn(value, path[at])) throw noSuch(follows || at === 0 ? path[at] : path[at - 1]);
+  return value[path[at]];
+}
+
+/* What a call has resolved to, or will. */
+class Result {
+  #arrives;
+  #disposed = false;
+
+  constructor(arrives, hex) {
+    this.#arrives = arrives;
+    this.hex = hex;
+  }
+
+  dispose() {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#arrives.then(
+      (arrived) => arrived.dispose(),
+      () => {},
     );
-  };
-  return new Proxy(call, {
-    get(_target, property) {
-      if (property === "then" || property === "catch" || property === "finally") return promise[property].bind(promise);
-      if (property === Symbol.dispose) return () => {};
-      if (typeof property === "symbol") return undefined;
-      return pipelined(promise.then(member(property)), property, depth + 1, hex);
-    },
-  });
+  }
+
+  call(path, args) {
+    if (path.length === 0 && args === undefined) return this.#arrives;
+    if (this.#disposed) return Promise.reject(new Error(PROMISE_DISPOSED));
+    const hold = natives.hold_begin(); // a call that was made is delivered, even if nobody waits for it
+    const answer = this.#arrives.then((arrived) => this.#goInto(arrived.value, path, args));
+    const release = () => natives.hold_end(hold);
+    answer.then(release, release);
+    return answer;
+  }
+
+  #goInto(value, path, args) {
+    try {
+      for (let at = 0; at <= path.length; at++) {
+        const source = sources.get(value);
+        if (source !== undefined && (at < path.length || args !== undefined)) return source.call(path.slice(at), args, at > 0);
+        if (at < path.length) value = step(value, path, at);
+      }
+      if (args !== undefined) throw noFunction(path);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw Object.assign(error, this.hex === undefined ? { remote: true } : { remote: true, durableObjectId: this.hex });
+    }
+    const arrived = new Arrival();
+    arrived.value = value;
+    return arrived;
+  }
 }
 
-/**
- * The property `name` of a stub: calling it calls the remote method, awaiting it reads a remote
- * property. `send(name, bytes | undefined)` does either and promises the value. `hex` is the object's id.
- */
-export function callRemote(name, hex, send) {
-  let read;
-  const reading = () => (read ??= send(name, undefined));
-  const call = function (...args) {
-    let sent;
-    try {
-      sent = send(name, pack(args));
-    } catch (error) {
-      sent = Promise.reject(error);
-    }
-    return pipelined(sent, name, 0, hex);
-  };
-  return new Proxy(call, {
-    get(target, property) {
-      if (property === "then" || property === "catch" || property === "finally") {
-        const promise = reading();
-        return promise[property].bind(promise);
-      }
-      if (property === Symbol.dispose) return () => {};
-      if (typeof property === "symbol") return Reflect.get(target, property);
-      return pipelined(reading(), name, 0, hex)[property];
-    },
-  });
-}
+/* -- the side that is called -------------------------------------------------------------------- */
 
 /** What a method of the author's threw, apart from what the platform says about the call. */
 export class MethodThrew {
@@ -107,17 +302,75 @@ async function runMethod(run) {
   }
 }
 
-/** On the object's side: what `name` with `args` (undefined: a read) gives, as bytes. */
-export async function answerCall(instance, kind, name, args) {
-  if (kind === "legacy-actor")
-    throw new TypeError(
-      "The receiving Durable Object does not support RPC, because its class was not declared with `extends DurableObject`. In order to enable RPC, make sure your class extends the special class `DurableObject`, which can be imported from the module \"cloudflare:workers\".",
-    );
-  if (RESERVED_METHODS.has(name)) throw new TypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
+/* A member of an instance or a target of RPC. */
+function memberOf(instance, name) {
   const descriptor = rpcMember(instance, name);
-  if (descriptor === undefined) throw new TypeError(`The RPC receiver does not implement the method "${name}".`);
-  const member = descriptor.get !== undefined ? descriptor.get.call(instance) : descriptor.value;
-  if (args === undefined) return pack(await member);
-  if (typeof member !== "function") throw new TypeError(`"${name}" is not a function.`);
-  return pack(await runMethod(() => member.apply(instance, args)));
+  if (descriptor === undefined) throw noSuch(name);
+  return descriptor.get !== undefined ? descriptor.get.call(instance) : descriptor.value;
+}
+
+const RESERVED_BY_TARGETS = new Set(["dup", "constructor"]);
+
+function refuseReserved(names, name) {
+  if (names.has(name)) throw new TypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
+}
+
+/*
+ * path[at…] below `value`, called with `args` or read. `self` is whose method `value` is, if there is
+ * nothing below.
+ */
+async function reach(value, self, path, at, args) {
+  for (; at < path.length; at++) {
+    const source = sources.get(value);
+    if (source !== undefined && at > 0) return (await source.call(path.slice(at), args, true)).value;
+    self = value;
+    if (value instanceof RpcTarget) {
+      refuseReserved(RESERVED_BY_TARGETS, path[at]);
+      value = memberOf(value, path[at]);
+    } else value = step(value, path, at);
+  }
+  if (args === undefined) return value;
+  if (typeof value !== "function") throw noFunction(path);
+  return runMethod(() => Reflect.apply(value, self, args));
+}
+
+/* give(bytes, boxes) with what `find` gives; the arguments are over with the call. */
+async function answer(find, args, give) {
+  try {
+    send(packResult(await find()), give);
+  } finally {
+    args.dispose();
+  }
+}
+
+/** A call of the object: `name`, with an array of arguments or { path, args } in the bytes. */
+export async function answerCall(instance, kind, name, bytes, boxes, give) {
+  const arrived = bytes === undefined ? new Arrival() : unpackParts(bytes, boxes);
+  const deep = arrived.value !== undefined && !Array.isArray(arrived.value);
+  const path = deep ? [name, ...arrived.value.path] : [name];
+  const args = deep ? arrived.value.args : arrived.value;
+  return answer(async () => {
+    if (kind === "legacy-actor")
+      throw new TypeError(
+        "The receiving Durable Object does not support RPC, because its class was not declared with `extends DurableObject`. In order to enable RPC, make sure your class extends the special class `DurableObject`, which can be imported from the module \"cloudflare:workers\".",
+      );
+    refuseReserved(RESERVED_METHODS, name);
+    return reach(memberOf(instance, name), instance, path, 1, args);
+  }, arrived, give);
+}
+
+/** A call of something that was handed out. */
+export async function answerTarget({ value, holder }, bytes, boxes, give) {
+  const arrived = unpackParts(bytes, boxes);
+  const [path, args, member] = arrived.value;
+  return answer(() => reach(value, member && holder !== undefined ? holder : value, path, 0, args), arrived, give);
+}
+
+/** Nobody has the target any more. */
+export function releaseTarget({ value }) {
+  try {
+    value[Symbol.dispose]?.();
+  } catch (error) {
+    natives.console_write("error", describeThrown(error));
+  }
 }

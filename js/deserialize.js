@@ -466,7 +466,7 @@ function readHostObject() {
   objects.push(undefined);
   if (number === HOST_ERROR) return (objects[slot] = readHostError());
   if (number < HOST_CALLER || readHost === null) throw corrupt();
-  return (objects[slot] = readHost(number - HOST_CALLER));
+  return (objects[slot] = readHost(number - HOST_CALLER, readValue));
 }
 
 const HIDDEN_ERROR_PROPERTIES = new Set(["stack", "cause", "errors", "error", "suppressed"]);
@@ -492,7 +492,7 @@ function readHostError() {
 
 /* -- deserialize -------------------------------------------------------------------------------- */
 
-/** The value of some bytes. `host(number)` gives the objects that serialize()'s host claimed. */
+/** The value of some bytes. `host(number, read)` gives the objects that serialize()'s host claimed; read() gives what follows it. */
 export function deserialize(bytes, host = null, buffers = null) {
   const saved = { input, inputView, from, end, version, objects, readHost, received };
   input = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);

@@ -84,6 +84,7 @@ let at = 0;
 let ids = null; /* object → number, once there is an object */
 let writeMode = "storage";
 let writeHost = null;
+let holder; /* whose property is being written, where it is a function */
 let transferred = null; /* ArrayBuffer → number */
 
 function grow(need) {
@@ -298,8 +299,9 @@ function writeOther(object, prototype) {
     if (writeWrapper(object)) return undefined;
     if (writeHost !== null && tryHost(object)) return undefined;
     if (isPlatformObject(object)) throw notSerializable(object);
-    if (isUncloneableBuiltin(object)) throw writeMode === "rpc" ? notSerializable(object) : notCloneable(object);
+    if (isUncloneableBuiltin(object)) throw notCloneable(object);
   }
+  if (writeMode !== "rpc") remoteName(object);
   if (writeMode === "rpc") {
     if (prototype === null && writeHost !== null && tryHost(object)) return undefined;
     throw notSerializable(object);
@@ -353,10 +355,15 @@ function tryHost(object) {
     writeTagged(T_REFERENCE, id);
     return true;
   }
-  const number = writeHost(object);
-  if (number === undefined || number < 0) return false;
+  const claim = writeHost(object, holder);
+  if (claim === undefined || claim < 0) return false;
   writeKnown(object);
-  writeTagged(T_HOST, number + HOST_CALLER);
+  if (typeof claim === "number") {
+    writeTagged(T_HOST, claim + HOST_CALLER);
+  } else {
+    writeTagged(T_HOST, claim[0] + HOST_CALLER);
+    writeValue(claim[1]);
+  }
   return true;
 }
 
@@ -387,6 +394,7 @@ function writeProperties(object, keys) {
     /* A getter may have deleted what was there when the keys were listed. */
     if (value === undefined && !Object.prototype.propertyIsEnumerable.call(object, key)) continue;
     writeKey(key);
+    if (typeof value === "function") holder = object;
     writeValue(value);
     count++;
   }
@@ -597,6 +605,13 @@ function writePlainError(error) {
   writeByte(T_ERROR_END);
 }
 
+/* What cf_rpc_values.js plugs in: the name of a remote reference; throws for what only RPC can carry. */
+let remoteName = () => undefined;
+
+export function setRemoteName(name) {
+  remoteName = name;
+}
+
 function notCloneable(value) {
   return dataCloneError(`${describeForError(value)} could not be cloned.`);
 }
@@ -604,10 +619,13 @@ function notCloneable(value) {
 /** A value as V8 writes it into error messages, without running the program's code. */
 function describeForError(value) {
   if (typeof value === "symbol") return value.toString();
+  const remote = remoteName(value);
+  if (remote !== undefined) return `#<${remote}>`;
   if (typeof value === "function") return functionToString.call(value);
+  const tag = objectToString.call(value);
+  if (/(Iterator|Generator)\]$/.test(tag)) return tag;
   const name = constructorName(value);
-  if (name !== "" && !/Iterator$|Generator/.test(name)) return `#<${name}>`;
-  return objectToString.call(value);
+  return name === "" ? tag : `#<${name}>`;
 }
 
 function constructorName(object) {
@@ -631,17 +649,19 @@ function notSerializable(object) {
  * The bytes of a value.
  *
  * mode "storage" and "clone" write instances of the program's classes as plain objects; "rpc" refuses
- * them. `host(object)` may claim an object with a number ≥ 0; a Map in `transfers` names ArrayBuffers
+ * them. `host(object, holder)` may claim an object with a number ≥ 0, or with [number, value], where the
+ * value follows it; a function's holder is the object it is a property of, if it is one of any. A Map in `transfers` names ArrayBuffers
  * that are moved rather than copied.
  */
 export function serialize(value, mode = "storage", host = null, transfers = null) {
-  const saved = { out, at, ids, writeMode, writeHost, transferred };
+  const saved = { out, at, ids, writeMode, writeHost, holder, transferred };
   const mine = !scratchBusy;
   scratchBusy = true;
   out = mine ? scratch : new Uint8Array(SCRATCH_SIZE);
   ids = null;
   writeMode = mode;
   writeHost = host ?? null;
+  holder = undefined;
   transferred = transfers;
   out[0] = T_VERSION;
   out[1] = VERSION;
@@ -654,6 +674,6 @@ export function serialize(value, mode = "storage", host = null, transfers = null
       if (out.length <= SCRATCH_KEPT_MAX) scratch = out;
       scratchBusy = false;
     }
-    ({ out, at, ids, writeMode, writeHost, transferred } = saved);
+    ({ out, at, ids, writeMode, writeHost, holder, transferred } = saved);
   }
 }

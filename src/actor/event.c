@@ -33,6 +33,7 @@ static void free_content(struct event *event)
     case EVENT_CALL:
         mem_free(event->call.method);
         blob_unref(event->call.arguments);
+        cargo_destroy(event->call.cargo);
         break;
     case EVENT_MESSAGE:
     case EVENT_CLOSE:
@@ -63,11 +64,18 @@ void event_destroy(struct event *event)
     mem_free(parcel);
 }
 
+void cargo_destroy(struct cargo *cargo)
+{
+    if (cargo != NULL)
+        cargo->destroy(cargo);
+}
+
 void event_result_fini(struct event_result *result)
 {
     failure_unref(result->failure);
     fetch_response_destroy(result->response);
     blob_unref(result->value);
+    cargo_destroy(result->cargo);
     *result = (struct event_result){0};
 }
 

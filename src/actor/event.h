@@ -17,6 +17,7 @@ struct failure;
 struct fetch_request;
 struct fetch_response;
 struct object;
+struct section;
 struct socket;
 
 enum event_kind {
@@ -28,12 +29,30 @@ enum event_kind {
     EVENT_ALARM,
 };
 
+/* What goes along with serialised bytes and is no bytes itself: references to what belongs to
+ * somebody else (api/rpc.h). Made and understood by classes; here it is only passed on. */
+struct cargo {
+    void (*destroy)(struct cargo *cargo); /* any thread */
+};
+
+void cargo_destroy(struct cargo *cargo); /* NULL is allowed */
+
+#define EVENT_AIM_OVER_TEXT "The execution context which hosts this callback is no longer running."
+
+/* Part of an instance that a call is for, rather than for whatever instance there is. Owned by
+ * whoever made the call, through its cargo; looked at on the object's shard only. */
+struct event_aim {
+    bool over;               /* the instance is gone: refuse */
+    struct section *section; /* the call belongs to this section; NULL: to none */
+};
+
 /* What came of an event. Exactly one of failure or the kind's own result is set; a socket event or
  * an alarm that worked has neither. Owned by whoever holds it. */
 struct event_result {
     struct failure *failure;
     struct fetch_response *response; /* EVENT_FETCH */
     struct blob *value;              /* EVENT_CALL: serialised result */
+    struct cargo *cargo;             /* EVENT_CALL: what goes along with it; owned, or NULL */
 };
 
 struct event {
@@ -45,8 +64,10 @@ struct event {
         } fetch;
 
         struct {
-            char *method;           /* owned */
-            struct blob *arguments; /* owned reference, serialised */
+            char *method;                /* owned */
+            struct blob *arguments;      /* owned reference, serialised */
+            struct cargo *cargo;         /* owned, or NULL; the class may take it (set NULL) */
+            const struct event_aim *aim; /* borrowed; NULL: for the object as such */
         } call;
 
         struct {

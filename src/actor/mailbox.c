@@ -143,6 +143,22 @@ static size_t size_of(const struct event *event)
     return 0;
 }
 
+/* A call for one instance does not wake another; it runs where what it calls was made. */
+static bool take_aim(struct parcel *parcel)
+{
+    const struct event_aim *aim = parcel->event.call.aim;
+
+    if (aim == NULL)
+        return true;
+    if (aim->over) {
+        refuse(parcel, 0, EVENT_AIM_OVER_TEXT);
+        return false;
+    }
+    if (parcel->wait.origin == NULL)
+        parcel->wait.origin = section_ref(aim->section);
+    return true;
+}
+
 void mailbox_put(struct shard *shard, struct parcel *parcel)
 {
     struct object *object;
@@ -162,6 +178,9 @@ void mailbox_put(struct shard *shard, struct parcel *parcel)
         failure_unref(failure);
         return;
     }
+
+    if (parcel->event.kind == EVENT_CALL && !take_aim(parcel))
+        return;
 
     object = registry_get_or_create(shard, parcel->ns, &parcel->id);
     if (object->name == NULL && parcel->name != NULL) {

@@ -1,5 +1,6 @@
 #include "api/context.h"
 
+#include "api/rpc.h"
 #include "api/worker_parts.h"
 #include "base/assert.h"
 
@@ -7,11 +8,6 @@
     "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or "           \
     "connect()), setting a timeout, and generating random values are not allowed within global "   \
     "scope. To fix this error, perform this operation within a handler."
-#define FOREIGN_OBJECT_TEXT                                                                        \
-    "Cannot perform I/O on behalf of a different Durable Object. I/O objects (such as streams, "   \
-    "request/response bodies, and others) created in the context of one Durable Object cannot "    \
-    "be accessed from a different Durable Object in the same isolate. This is a limitation of "    \
-    "Cloudflare Workers which allows us to improve overall performance."
 
 void context_init(struct context *context, struct worker *worker, struct object *object)
 {
@@ -22,6 +18,8 @@ void context_init(struct context *context, struct worker *worker, struct object 
         .refs = 1,
     };
     list_init(&context->pendings);
+    list_init(&context->imports);
+    list_init(&context->visits);
 }
 
 void context_end(struct context *context)
@@ -34,6 +32,7 @@ void context_end(struct context *context)
         if (pending_unbind(pending))
             pending->drop(pending);
     }
+    rpc_context_end(context);
 }
 
 struct context *context_current(const struct js_realm *realm)
@@ -58,7 +57,7 @@ struct context *context_object(struct js_call *call, size_t i)
     if (context == NULL || !js_arg_number(call, i, &handle))
         return NULL;
     if (context->object == NULL || context->handle != handle) {
-        js_throw_error(call, FOREIGN_OBJECT_TEXT);
+        js_throw_error(call, CONTEXT_FOREIGN_OBJECT_TEXT);
         return NULL;
     }
     if (object_broken(context->object)) {

@@ -23,15 +23,25 @@
 struct context;
 struct worker;
 
+#define CONTEXT_FOREIGN_OBJECT_TEXT                                                                \
+    "Cannot perform I/O on behalf of a different Durable Object. I/O objects (such as streams, "   \
+    "request/response bodies, and others) created in the context of one Durable Object cannot "    \
+    "be accessed from a different Durable Object in the same isolate. This is a limitation of "    \
+    "Cloudflare Workers which allows us to improve overall performance."
+
 struct context {
     struct worker *worker; /* borrowed: outlives its contexts */
     struct object *object; /* borrowed; NULL: a request to the Worker */
     double handle;         /* names it to JavaScript; never used again */
     struct list pendings;  /* pending.link */
-    size_t essential;      /* what a request's context lives for after its answer */
-    bool answered;         /* the request has its answer; unused for objects */
-    bool over;             /* nothing of it runs any more */
-    unsigned refs;         /* private: the creator's, and one for each queued pending */
+    struct list imports;   /* rpc_import.link: references to what others own */
+    struct list visits;    /* rpc_visit.link: calls of what this one has handed out */
+    size_t target_count;   /* handed out and still in use */
+    size_t import_count;
+    size_t essential; /* what a request's context lives for after its answer */
+    bool answered;    /* the request has its answer; unused for objects */
+    bool over;        /* nothing of it runs any more */
+    unsigned refs;    /* private: the creator's, and one for each queued pending */
 };
 
 void context_init(struct context *context, struct worker *worker, struct object *object);

@@ -5,6 +5,7 @@
 #include "actor/fetch.h"
 #include "actor/socket.h"
 #include "api/instance.h"
+#include "api/rpc.h"
 #include "api/socket.h"
 #include "api/worker_parts.h"
 #include "base/blob.h"
@@ -34,10 +35,13 @@ void delivery_finish(struct delivery *delivery, struct event_result *result)
 {
     struct context *context = delivery->context;
     struct event *event = delivery->event;
+    struct rpc_visit *visit = delivery->visit;
 
     delivery_destroy(delivery);
     if (event != NULL)
         event_finish(event, result);
+    else if (visit != NULL)
+        rpc_visit_finish(visit, result);
     else
         request_answer(context, result);
 }
@@ -93,7 +97,7 @@ fail:
     return NULL;
 }
 
-/* event_value(event, BYTES) */
+/* event_value(event, BYTES, boxes | undefined) */
 static JSValueRef event_value(struct js_call *call)
 {
     struct delivery *delivery = delivery_of(call);
@@ -102,7 +106,7 @@ static JSValueRef event_value(struct js_call *call)
 
     if (delivery == NULL)
         return *call->exception != NULL ? NULL : call->realm->undefined;
-    if (!js_arg_bytes(call, 1, &bytes))
+    if (!js_arg_bytes(call, 1, &bytes) || !rpc_cargo_arg(call, delivery->context, 2, &result.cargo))
         return NULL;
     result.value = blob_create(bytes.data, bytes.len);
     delivery_finish(delivery, &result);

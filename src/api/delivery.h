@@ -11,12 +11,15 @@
 struct context;
 struct event;
 struct event_result;
+struct rpc_visit;
 
 struct delivery {
     double id;
     struct context *context;
-    struct event *event; /* an object's; NULL: the request of `context` */
-    struct list link;    /* instance.deliveries */
+    struct event *event;     /* an object's; or */
+    struct rpc_visit *visit; /* a call of what a request's context handed out; or both NULL: the
+                              * request of `context` */
+    struct list link;        /* instance.deliveries */
 };
 
 struct delivery *delivery_create(struct context *context, struct event *event);

@@ -7,6 +7,7 @@
 #include "actor/namespace.h"
 #include "actor/socket.h"
 #include "api/object.h"
+#include "api/rpc.h"
 #include "api/socket.h"
 #include "api/worker_parts.h"
 #include "base/assert.h"
@@ -98,11 +99,14 @@ static size_t arguments_of(struct instance *instance, struct event *event, JSVal
                                       : realm->undefined;
         return 5;
     case EVENT_CALL:
-        argv[0] = js_word(realm, event->call.method);
+        argv[0] =
+            event->call.method != NULL ? js_word(realm, event->call.method) : realm->undefined;
         argv[1] = event->call.arguments != NULL
                       ? js_bytes_copy(realm, blob_bytes(event->call.arguments))
                       : realm->undefined;
-        return 2;
+        argv[2] = rpc_cargo_value(&instance->context, event->call.cargo);
+        argv[3] = rpc_callee(realm, event);
+        return 4;
     case EVENT_ALARM:
         argv[0] = js_number(realm, (double)event->alarm.scheduled_ms);
         argv[1] = js_number(realm, event->alarm.retry_count);
@@ -145,12 +149,21 @@ static void deliver(void *self, struct event *event)
 {
     struct instance *instance = self;
     struct worker *worker = instance->context.worker;
-    struct delivery *delivery = delivery_create(&instance->context, event);
-    double id = delivery->id;
     struct js_error error = {0};
+    struct delivery *delivery;
+    double id;
     JSValueRef argv[8];
     size_t argc;
 
+    if (event->kind == EVENT_CALL && rpc_callee(worker->realm, event) == NULL) {
+        struct event_result result = {.failure =
+                                          failure_create("Error", EVENT_AIM_OVER_TEXT, NULL, 0)};
+
+        event_finish(event, &result);
+        return;
+    }
+    delivery = delivery_create(&instance->context, event);
+    id = delivery->id;
     list_push_back(&instance->deliveries, &delivery->link);
     context_enter(&instance->context);
     argv[0] = instance->record.value;

@@ -93,9 +93,11 @@ static void install_natives(struct worker *worker, JSObjectRef natives)
     api_hold_install(realm, natives);
     api_namespace_install(realm, natives);
     api_object_install(realm, natives);
+    api_rpc_install(realm, natives);
     api_socket_install(realm, natives);
     api_sql_install(realm, natives);
     api_storage_install(realm, natives);
+    api_stub_install(realm, natives);
     api_bookmarks_install(realm, natives);
     api_timer_install(realm, natives);
     js_builtin_install(realm, natives);

@@ -33,6 +33,7 @@ struct fetch_body;
     X(fetch_worker, "fetchWorker")   \
     X(deliver_fetch, "deliverFetch") \
     X(deliver_call, "deliverCall")   \
+    X(release_target, "releaseTarget") \
     X(deliver_alarm, "deliverAlarm") \
     X(deliver_message, "deliverMessage") \
     X(deliver_close, "deliverClose") \
