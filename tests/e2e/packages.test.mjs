@@ -1,7 +1,7 @@
 /*
  * Published packages
  *
- * What people build on: partyserver, the Agents SDK, Yjs, drizzle, hono, at the versions of
+ * What people build on: partyserver, the Agents SDK, Yjs, drizzle, hono, capnweb and more, at the versions of
  * packages/package-lock.json (tools/setup.sh test installs them), in a project as their users
  * write it. Clients are the packages' own.
  */
@@ -68,6 +68,35 @@ describe("published packages", { skip: there ? false : "not installed: tools/set
         assert.deepEqual(await target.ask("/users/newest?limit=1"), [{ id: 2, name: "bob" }]);
         assert.deepEqual(await target.ask("/none/eve", { method: "POST" }), { message: "no", found: 0 });
         assert.equal((await target.ask("/users/newest")).length, 2);
+    });
+
+    test("capnweb: targets, callbacks and errors over an object's WebSocket", async () => {
+        assert.deepEqual(await target.ask("/calls"), { greeting: "hello you", size: 42, twice: 8, applied: 41, failed: "RangeError: out of range" });
+    });
+
+    test("@cloudflare/actors: properties that are kept, and an alarm of several", async () => {
+        assert.equal(await target.ask("/visits/ann", { method: "POST" }), 1);
+        await target.ask("/visits/eve/later", { method: "POST" });
+        await target.ask("/visits/joe/later", { method: "POST" });
+        assert.equal(await target.ask("/visits/bob", { method: "POST" }), 2);
+        await until(async () => (await target.ask("/visits")).count === 4, { what: "the two that come later" });
+        const { names } = await target.ask("/visits");
+        assert.deepEqual(names.slice(0, 2), ["ann", "bob"]);
+        assert.deepEqual(names.slice(2).sort(), ["eve", "joe"]);
+    });
+
+    test("jose: every kind of signature and of encryption", async () => {
+        assert.deepEqual(await target.ask("/tokens"), {
+            signed: ["RS256", "PS384", "ES256", "ES512", "Ed25519"],
+            encrypted: ["dir", "A256KW", "RSA-OAEP-256", "ECDH-ES+A128KW", "PBES2-HS256+A128KW"],
+            refused: "JWS Protected Header is invalid",
+        });
+    });
+
+    test("@orpc/server: typed answers, and one in pieces", async () => {
+        const call = async (name) => (await target.fetch(`/planets/${name}`, { method: "POST", body: "{}", headers: { "content-type": "application/json" } })).text();
+        assert.deepEqual(JSON.parse(await call("find")).json, { seen: "1970-01-01T00:00:00.000Z", mass: "12", moons: ["Io"] });
+        assert.deepEqual((await call("count")).match(/"json":\d/g), ['"json":1', '"json":2', '"json":3']);
     });
 
     test("partyserver: a room, its connections and their state", async () => {
