@@ -29,6 +29,7 @@
 import { natives } from "./natives.js";
 import { RESERVED_METHODS, RpcTarget, rpcMember } from "./cf_base.js";
 import { receiveError, METHOD, RESET } from "./cf_errors.js";
+import { isDOMException } from "./dom_exception.js";
 import { isObject } from "./webidl.js";
 import { describeThrown } from "./stack.js";
 import { Arrival, disposable, packArguments, packResult, Reference, send, setStubMakers, sources, unpack, unpackParts, unsendable } from "./cf_rpc_values.js";
@@ -109,7 +110,9 @@ Object.defineProperty(RpcStub.prototype, Symbol.dispose, {
 });
 Object.defineProperty(RpcPromise.prototype, Symbol.dispose, {
   value: function dispose() {
-    unsendable.get(this)?.source.dispose();
+    const wildcard = unsendable.get(this);
+    wildcard?.arrived?.dispose();
+    wildcard?.source.dispose();
   },
   writable: true,
   configurable: true,
@@ -130,6 +133,7 @@ class Wildcard {
     this.path = path;
     this.name = name;
     this.value = undefined; // of a promise or property: a promise of it, once somebody asked
+    this.arrived = undefined; // what came of that
   }
 
   get(target, name, receiver) {
@@ -160,7 +164,7 @@ const propertyCallable = makeCallable(RpcProperty.prototype);
 function valueOf(proxy) {
   const wildcard = unsendable.get(proxy);
   if (wildcard === undefined) throw new TypeError("Illegal invocation");
-  return (wildcard.value ??= attempt(wildcard.source, wildcard.path, undefined).then(disposable));
+  return (wildcard.value ??= attempt(wildcard.source, wildcard.path, undefined).then((arrived) => disposable((wildcard.arrived = arrived))));
 }
 
 export function makeProperty(source, path) {
@@ -298,7 +302,7 @@ async function runMethod(run) {
   try {
     return await run();
   } catch (error) {
-    throw error instanceof Error ? new MethodThrew(error) : error;
+    throw error instanceof Error && !isDOMException(error) ? new MethodThrew(error) : error;
   }
 }
 

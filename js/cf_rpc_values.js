@@ -474,8 +474,13 @@ function writableStreamTo(reference) {
   return new (streams().WritableStream)(
     {
       async write(chunk) {
-        const bytes = bytesToWrite(chunk);
-        for (let at = 0; at < bytes.byteLength; at += WRITE_MAX) await call("write", [bytes.slice(at, at + WRITE_MAX).buffer]);
+        try {
+          const bytes = bytesToWrite(chunk);
+          for (let at = 0; at < bytes.byteLength; at += WRITE_MAX) await call("write", [bytes.slice(at, at + WRITE_MAX).buffer]);
+        } catch (error) {
+          reference.dispose(); // the stream is of no use any more
+          throw error;
+        }
       },
       async close() {
         await call("close", []);

@@ -613,6 +613,10 @@ export function setRemoteName(name) {
 }
 
 function notCloneable(value) {
+  if (writeMode === "storage" && typeof value === "function") {
+    const remote = remoteName(value);
+    if (remote !== undefined) return dataCloneError(`${remote} cannot be serialized in this context.`);
+  }
   return dataCloneError(`${describeForError(value)} could not be cloned.`);
 }
 
