@@ -15,8 +15,9 @@ const MORE_RESULTS = "Expected exactly one result from SQL query, but got multip
 /* Values that sql_rows() hands over at once, at the most. */
 const CHUNK = 1024;
 
-/* sql_exec() and sql_rows() leave here: 0 rows read, 1 rows written. */
-const counts = natives.sql_counts ?? new Float64Array(2);
+/* sql_exec() and sql_rows() leave here what was read (0) and written (1) up to the last row that they gave, and what it was when
+ * the cursor had looked for the next (2, 3): which counts once somebody asks for it. */
+const counts = natives.sql_counts ?? new Float64Array(4);
 
 const makers = new Map();
 
@@ -43,23 +44,34 @@ export class SqlStorageCursor {
   #at = 0;
   #rowsRead;
   #rowsWritten;
+  #endRead;
+  #endWritten;
 
   constructor(names, values, box) {
     this.#names = names;
     this.#values = values;
     this.#box = box;
+    this.#count();
+  }
+
+  #count() {
     this.#rowsRead = counts[0];
     this.#rowsWritten = counts[1];
+    this.#endRead = counts[2];
+    this.#endWritten = counts[3];
   }
 
   /* Make at least one row available; false at the end. */
   #more(count) {
     if (this.#at < this.#values.length) return true;
-    if (this.#box === null) return false;
+    if (this.#box === null) {
+      this.#rowsRead = this.#endRead;
+      this.#rowsWritten = this.#endWritten;
+      return false;
+    }
     this.#values = natives.sql_rows(this.#box, count);
     this.#at = 0;
-    this.#rowsRead = counts[0];
-    this.#rowsWritten = counts[1];
+    this.#count();
     if (this.#values.length < count * this.#names.length) this.#box = null;
     return this.#values.length > 0;
   }

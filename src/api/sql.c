@@ -12,16 +12,29 @@
 #include "js/view.h"
 #include "store/database.h"
 
+/* Rows read and written. */
+struct sql_counts {
+    double read;
+    double written;
+};
+
 struct sql_box {
     struct instance_end end;
-    struct sql_cursor *cursor; /* NULL once closed */
-    bool fresh;                /* stands on a row that was not handed over */
+    struct sql_cursor *cursor;    /* NULL once closed */
+    struct sql_counts end_counts; /* when it was closed */
 };
+
+static struct sql_counts counts_of(const struct sql_cursor *cursor)
+{
+    return (struct sql_counts){.read = (double)sql_cursor_rows_read(cursor),
+                               .written = (double)sql_cursor_rows_written(cursor)};
+}
 
 static void box_close(struct sql_box *box)
 {
     if (box->cursor == NULL)
         return;
+    box->end_counts = counts_of(box->cursor);
     sql_cursor_close(box->cursor);
     box->cursor = NULL;
     list_remove(&box->end.link);
@@ -47,12 +60,16 @@ static void box_bury(void *self)
 
 static const struct js_box_type sql_box_type = {"SqlCursor", box_bury};
 
-static void note_counts(struct js_realm *realm, const struct sql_cursor *cursor)
+/* For the script: what is counted up to the row handed over last, and, in case that nothing follows
+ * it, when that turned out. */
+static void tell_counts(struct js_realm *realm, struct sql_counts now, struct sql_counts end)
 {
     double *counts = worker_of(realm)->sql_counts;
 
-    counts[0] = (double)sql_cursor_rows_read(cursor);
-    counts[1] = (double)sql_cursor_rows_written(cursor);
+    counts[0] = now.read;
+    counts[1] = now.written;
+    counts[2] = end.read;
+    counts[3] = end.written;
 }
 
 static JSValueRef value_of(struct js_realm *realm, struct sql_value value)
@@ -130,9 +147,10 @@ static JSValueRef result_of(struct js_call *call, struct context *context,
     struct err_text why;
     struct sql_box *box;
     bool more = sql_cursor_has_row(cursor);
+    struct sql_counts counts = counts_of(cursor);
     int r;
 
-    note_counts(realm, cursor);
+    tell_counts(realm, counts, counts);
     if (columns == 0) {
         sql_cursor_close(cursor);
         return realm->undefined;
@@ -151,7 +169,7 @@ static JSValueRef result_of(struct js_call *call, struct context *context,
             sql_cursor_close(cursor);
         if (!database_worked(call, context, r, &why))
             return NULL;
-        note_counts(realm, cursor);
+        tell_counts(realm, counts, counts_of(cursor));
         more = sql_cursor_has_row(cursor);
     }
     if (!more) {
@@ -222,6 +240,7 @@ static JSValueRef api_sql_rows(struct js_call *call)
     struct js_realm *realm = call->realm;
     JSValueRef values[SQL_VALUES_MAX];
     struct err_text why;
+    struct sql_counts counts;
     JSValueRef result;
     size_t columns;
     size_t used = 0;
@@ -229,8 +248,10 @@ static JSValueRef api_sql_rows(struct js_call *call)
 
     if (box == NULL || !js_arg_integer(call, 1, 1, 1024, &rows))
         return NULL;
-    if (box->cursor == NULL)
+    if (box->cursor == NULL) {
+        tell_counts(realm, box->end_counts, box->end_counts);
         return js_array_make(realm, 0, NULL);
+    }
     columns = sql_cursor_column_count(box->cursor);
     if (!sql_cursor_has_row(box->cursor) && /* it had one when it was last looked at */
         !database_worked(call, context, sql_cursor_next(box->cursor, &why), &why)) {
@@ -239,15 +260,17 @@ static JSValueRef api_sql_rows(struct js_call *call)
     }
     if ((size_t)rows * columns > SQL_VALUES_MAX)
         return js_throw_range_error(call, "too many rows at once");
+    counts = counts_of(box->cursor);
     while (sql_cursor_has_row(box->cursor) && used < (size_t)rows * columns) {
         row_of(realm, box->cursor, columns, values + used);
         used += columns;
+        counts = counts_of(box->cursor);
         if (!database_worked(call, context, sql_cursor_next(box->cursor, &why), &why)) {
             box_close(box);
             return NULL;
         }
     }
-    note_counts(realm, box->cursor);
+    tell_counts(realm, counts, counts_of(box->cursor));
     result = js_array_make(realm, used, values);
     if (!sql_cursor_has_row(box->cursor))
         box_close(box);
@@ -291,7 +314,7 @@ void api_sql_install(struct js_realm *realm, JSObjectRef natives)
     struct worker *worker = worker_of(realm);
     JSValueRef exception = NULL;
     JSObjectRef counts =
-        JSObjectMakeTypedArray(realm->ctx, kJSTypedArrayTypeFloat64Array, 2, &exception);
+        JSObjectMakeTypedArray(realm->ctx, kJSTypedArrayTypeFloat64Array, 4, &exception);
 
     js_ref_set(&worker->sql_counts_array, realm, counts);
     worker->sql_counts = JSObjectGetTypedArrayBytesPtr(realm->ctx, counts, &exception);

@@ -120,7 +120,7 @@
 #define LIMIT_WAL_BYTES               (64 * 1024 * 1024) /* ours: commits in memory, per shard */
 
 /* SQL: workerd's sqlite3_limit() values */
-#define LIMIT_SQL_VALUE_BYTES         (4 * 1024 * 1024)  /* row, blob or string; documented: 2 MB */
+#define LIMIT_SQL_VALUE_BYTES         (8 * 1024 * 1024 + 34) /* value or row; documented: 2 MB */
 #define LIMIT_SQL_TEXT_BYTES          100000
 #define LIMIT_SQL_COLUMNS             100
 #define LIMIT_SQL_EXPR_DEPTH          100

@@ -16,7 +16,6 @@
 #include "store/object_file.h"
 #include "store/shard.h"
 #include "store/sql_error.h"
-#include "store/sql_functions.h"
 #include "store/sql_policy.h"
 #include "store/sql_state.h"
 #include "store/store_parts.h"
@@ -51,8 +50,6 @@ static const char *const own_text[OWN_COUNT] = {
     [OWN_KV_PUT] = "INSERT INTO _cf_KV VALUES(?1, ?2) "
                    "ON CONFLICT(key) DO UPDATE SET value = excluded.value",
     [OWN_KV_DELETE] = "DELETE FROM _cf_KV WHERE key = ?1",
-    [OWN_INDEX_COUNT] = "SELECT count(*) FROM sqlite_schema "
-                        "WHERE type = 'index' AND tbl_name = ?1 COLLATE NOCASE",
     [OWN_PAGE_COUNT] = "PRAGMA page_count",
     [OWN_FREE_COUNT] = "PRAGMA freelist_count",
 };
@@ -136,18 +133,12 @@ static void format_error(struct database *db, int code, char *text, size_t size)
     const char *message = (code & 0xff) == (sqlite3_errcode(db->sql) & 0xff)
                               ? sqlite3_errmsg(db->sql)
                               : sqlite3_errstr(code);
-    char longer[160];
 
     if ((extended & 0xff) != (code & 0xff))
         extended = code;
     /* After the schema was rolled back or dropped, an error of the statement can come with this. */
     if (extended == SQLITE_SCHEMA && strcmp(message, sqlite3_errstr(SQLITE_SCHEMA)) != 0)
         extended = strcmp(message, "not authorized") == 0 ? SQLITE_AUTH : SQLITE_ERROR;
-    if (strncmp(message, "no such function: jsonb", 23) == 0) { /* the platform has it */
-        snprintf(longer, sizeof longer, "%s (it needs SQLite 3.45, this is %s)", message,
-                 sqlite3_libversion());
-        message = longer;
-    }
     sql_error_format(text, size, message, sqlite3_error_offset(db->sql), extended);
 }
 
@@ -249,63 +240,6 @@ static int number_own(struct database *db, enum own_statement which, int64_t *nu
 
 /* ---- opening ---- */
 
-/* Counts rows for rowsWritten, by table: whoever asks multiplies with the table's indexes. */
-static void note_row(struct database *db, int op, const char *table)
-{
-    struct written_rows *rows = NULL;
-
-    if (db->trusted)
-        return;
-    for (size_t i = 0; i < db->written_count && rows == NULL; i++) {
-        if (strcmp(db->written[i].table, table) == 0)
-            rows = &db->written[i];
-    }
-    if (rows == NULL) {
-        db->written = mem_realloc_array(db->written, db->written_count + 1, sizeof *db->written);
-        rows = &db->written[db->written_count++];
-        *rows = (struct written_rows){.table = mem_strdup(table)};
-    }
-    if (op == SQLITE_INSERT)
-        rows->inserted++;
-    else
-        rows->other++;
-}
-
-/* The preupdate hook sees tables without rowid, too; not every build of SQLite has it. */
-#ifdef SQLITE_ENABLE_PREUPDATE_HOOK
-
-static void before_update(void *data, sqlite3 *sql, int op, const char *database, const char *table,
-                          sqlite3_int64 old_row, sqlite3_int64 new_row)
-{
-    (void)sql;
-    (void)database;
-    (void)old_row;
-    (void)new_row;
-    note_row(data, op, table);
-}
-
-static void watch_rows(struct database *db)
-{
-    sqlite3_preupdate_hook(db->sql, before_update, db);
-}
-
-#else
-
-static void after_update(void *data, int op, const char *database, const char *table,
-                         sqlite3_int64 row)
-{
-    (void)database;
-    (void)row;
-    note_row(data, op, table);
-}
-
-static void watch_rows(struct database *db)
-{
-    sqlite3_update_hook(db->sql, after_update, db);
-}
-
-#endif
-
 static int configure(struct database *db)
 {
     sqlite3 *sql = db->sql;
@@ -319,11 +253,7 @@ static int configure(struct database *db)
     rc |= sqlite3_db_config(sql, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     rc |= sqlite3_set_authorizer(sql, sql_policy_authorize, db);
     rc |= sqlite3_wal_autocheckpoint(sql, 0);
-    rc |= sql_functions_register(sql);
-    watch_rows(db);
-    /* Debian's SQLite wipes what is deleted, which would carry it all into the journal again. */
-    rc |= database_own_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY;"
-                                "PRAGMA secure_delete=OFF");
+    rc |= database_own_exec(db, "PRAGMA locking_mode=EXCLUSIVE");
     return rc;
 }
 
@@ -421,15 +351,6 @@ int database_open(struct database **out, struct store_shard *shard, uint32_t nam
 
 /* ---- closing ---- */
 
-static void forget_written(struct database *db)
-{
-    for (size_t i = 0; i < db->written_count; i++)
-        mem_free(db->written[i].table);
-    mem_free(db->written);
-    db->written = NULL;
-    db->written_count = 0;
-}
-
 void database_destroy(struct database *db)
 {
     if (db == NULL)
@@ -445,8 +366,6 @@ void database_destroy(struct database *db)
     list_remove(&db->parked_link);
     list_remove(&db->large_link);
     pages_close(&db->pages);
-    forget_written(db);
-    sql_forget_indexes(db);
     buf_fini(&db->kv_value);
     mem_free(db->alarm_name);
     mem_free(db);

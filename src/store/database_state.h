@@ -27,17 +27,9 @@ enum own_statement {
     OWN_KV_GET,
     OWN_KV_PUT,
     OWN_KV_DELETE,
-    OWN_INDEX_COUNT,
     OWN_PAGE_COUNT,
     OWN_FREE_COUNT,
     OWN_COUNT,
-};
-
-/* Rows of one table that the statement under way has written. */
-struct written_rows {
-    char *table; /* owned */
-    uint64_t inserted;
-    uint64_t other;
 };
 
 struct database {
@@ -66,13 +58,7 @@ struct database {
     bool trusted;              /* our own statement: the policy lets everything pass */
     const char *policy_reason; /* static: what to throw instead of SQLite's message */
     bool damage_reported;
-    bool policy_reads;  /* the statement being prepared reads a table */
-    bool policy_alters; /* the statement being prepared is ALTER TABLE */
     bool policy_defers; /* the statement being prepared is a PRAGMA that needs a transaction */
-
-    struct written_rows *written; /* owned: of the statement under way */
-    size_t written_count;
-    struct map index_counts; /* table -> struct index_count */
 };
 
 /* The statement, reset and without bindings, run as trusted: call database_own_done() after. NULL:

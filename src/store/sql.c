@@ -33,7 +33,7 @@ struct sql_cursor {
     struct list link; /* database.cursors while RUNNING */
     bool has_row;
     bool canceled;
-    uint64_t rows_read;
+    uint64_t rows_read; /* of the last statement of the text, once it is over */
     uint64_t rows_written;
 
     /* Rows of a writing statement, one value behind the other, each as encode_value() leaves it. */
@@ -43,87 +43,7 @@ struct sql_cursor {
     struct sql_value *values; /* owned: the row at row_offset, decoded */
 };
 
-struct index_count {
-    char *table; /* owned */
-    uint64_t count;
-};
-
 static const char canceled_text[] = "SQLite query was canceled because the database was deleted.";
-
-/* ---- rows written ---- */
-
-void sql_forget_indexes(struct database *db)
-{
-    struct index_count *entry;
-    size_t at = 0;
-
-    while ((entry = map_next(&db->index_counts, &at, NULL)) != NULL) {
-        mem_free(entry->table);
-        mem_free(entry);
-    }
-    map_fini(&db->index_counts);
-    map_init(&db->index_counts);
-}
-
-static uint64_t count_indexes(struct database *db, const char *table)
-{
-    int result;
-    sqlite3_stmt *statement = database_own(db, OWN_INDEX_COUNT, &result, NULL);
-    uint64_t count = 0;
-
-    if (statement == NULL)
-        return 0;
-    sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
-    if (database_own_step(db, statement) == SQLITE_ROW)
-        count = (uint64_t)sqlite3_column_int64(statement, 0);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return count;
-}
-
-static uint64_t index_count(struct database *db, const char *table)
-{
-    struct index_count *entry = map_get(&db->index_counts, bytes_of_string(table));
-
-    if (entry == NULL) {
-        entry = mem_new(struct index_count);
-        entry->table = mem_strdup(table);
-        entry->count = count_indexes(db, table);
-        map_put(&db->index_counts, bytes_of_string(entry->table), entry);
-    }
-    return entry->count;
-}
-
-/* Rows that the preupdate hook saw, and for each inserted one an entry in every index; `*changed`
- * are those that were there before. */
-static uint64_t take_written(struct database *db, uint64_t *changed)
-{
-    uint64_t sum = 0;
-
-    *changed = 0;
-    for (size_t i = 0; i < db->written_count; i++) {
-        struct written_rows *rows = &db->written[i];
-
-        sum += rows->other;
-        *changed += rows->other;
-        if (rows->inserted > 0)
-            sum += rows->inserted * (1 + index_count(db, rows->table));
-        mem_free(rows->table);
-    }
-    db->written_count = 0;
-    return sum;
-}
-
-/* What SQLite tells of a scan is the steps from row to row of full scans; of an index it tells
- * nothing, and then the rows that came out are the best guess (docs/storage.md). */
-static uint64_t scanned(sqlite3_stmt *sql, uint64_t returned)
-{
-    uint64_t steps = (uint64_t)sqlite3_stmt_status(sql, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
-
-    if (steps > 0)
-        steps++;
-    return steps > returned ? steps : returned;
-}
 
 /* ---- kept rows ---- */
 
@@ -179,16 +99,11 @@ static void next_kept(struct sql_cursor *cursor)
 /* RUNNING is over: the statement goes back. */
 static void let_go(struct sql_cursor *cursor)
 {
-    struct database *db = cursor->db;
-    uint64_t changed;
-
     if (cursor->statement == NULL)
         return;
-    cursor->rows_read = scanned(cursor->statement->sql, cursor->rows_read);
-    cursor->rows_written += take_written(db, &changed);
-    if (changed > cursor->rows_read) /* found by an index, then */
-        cursor->rows_read = changed;
-    statement_cache_give(&db->statements, cursor->statement);
+    cursor->rows_read = sql_cursor_rows_read(cursor);
+    cursor->rows_written = sql_cursor_rows_written(cursor);
+    statement_cache_give(&cursor->db->statements, cursor->statement);
     cursor->statement = NULL;
     list_remove(&cursor->link);
 }
@@ -212,11 +127,8 @@ static int step(struct sql_cursor *cursor, struct err_text *why)
     int result = 0;
 
     cursor->has_row = rc == SQLITE_ROW;
-    if (rc == SQLITE_ROW) {
-        if (cursor->statement->reads)
-            cursor->rows_read++;
+    if (rc == SQLITE_ROW)
         return 0;
-    }
     if (rc != SQLITE_DONE)
         result = database_error(cursor->db, rc, why);
     let_go(cursor);
@@ -279,18 +191,10 @@ static int prepare(struct database *db, struct bytes *text, bool whole, struct s
     }
     db->policy_reason = NULL;
     db->policy_defers = false;
-    db->policy_alters = false;
-    db->policy_reads = false;
     rc = sqlite3_prepare_v3(db->sql, (const char *)text->data, (int)text->len,
                             SQLITE_PREPARE_PERSISTENT, &sql, &tail);
     if (rc != SQLITE_OK)
         return database_error(db, rc, why);
-    if (db->policy_alters && !sql_policy_text_is_allowed(bytes_slice(
-                                 *text, 0, (size_t)(tail - (const char *)text->data)))) {
-        sqlite3_finalize(sql);
-        err_text_set(why, "not authorized: SQLITE_AUTH");
-        return DATABASE_ERROR;
-    }
     if (sql == NULL) {
         err_text_set(why, "SQL code did not contain a statement.");
         return DATABASE_ERROR;
@@ -301,7 +205,6 @@ static int prepare(struct database *db, struct bytes *text, bool whole, struct s
         kept = *text;
     *out = statement_create(sql, kept);
     (*out)->defers = db->policy_defers;
-    (*out)->reads = db->policy_reads;
     *text = skip_blank(bytes_slice(*text, (size_t)(tail - (const char *)text->data), text->len));
     return 0;
 }
@@ -341,19 +244,9 @@ static struct sql_cursor *cursor_create(struct database *db, struct statement *s
     cursor->statement = statement;
     cursor->columns = statement_columns(statement);
     list_push_back(&db->cursors, &cursor->link);
-    sqlite3_stmt_status(statement->sql, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+    sqlite3_stmt_status(statement->sql, STATEMENT_ROWS_READ, 1);
+    sqlite3_stmt_status(statement->sql, STATEMENT_ROWS_WRITTEN, 1);
     return cursor;
-}
-
-/* The schema may have changed: how many indexes there are is asked anew. */
-static void forget_if_schema(struct database *db, sqlite3_stmt *sql)
-{
-    const char *text = sqlite3_sql(sql);
-
-    if (db->index_counts.count > 0 && sqlite3_column_count(sql) == 0 &&
-        sqlite3_strnicmp(text, "INSERT", 6) != 0 && sqlite3_strnicmp(text, "UPDATE", 6) != 0 &&
-        sqlite3_strnicmp(text, "DELETE", 6) != 0 && sqlite3_strnicmp(text, "REPLACE", 7) != 0)
-        sql_forget_indexes(db);
 }
 
 /* Runs one prepared statement, which the cursor takes. */
@@ -376,8 +269,6 @@ static int run(struct database *db, struct statement *statement, const struct sq
         statement_cache_give(&db->statements, statement);
         return r;
     }
-    if (writes)
-        forget_if_schema(db, statement->sql);
     cursor = cursor_create(db, statement);
     if (writes || !last)
         r = run_to_end(cursor, last, why);
@@ -396,8 +287,6 @@ int sql_exec(struct database *db, struct bytes text, const struct sql_value *bin
 {
     struct statement *statement = statement_cache_take(&db->statements, text);
     struct sql_cursor *cursor;
-    uint64_t rows_read = 0;
-    uint64_t rows_written = 0;
     bool first = true;
     int r;
 
@@ -419,16 +308,9 @@ int sql_exec(struct database *db, struct bytes text, const struct sql_value *bin
         r = run(db, statement, NULL, 0, false, &cursor, why);
         if (r != 0)
             return r;
-        rows_read += cursor->rows_read;
-        rows_written += cursor->rows_written;
         sql_cursor_close(cursor);
     }
-    r = run(db, statement, bindings, binding_count, true, out, why);
-    if (r != 0)
-        return r;
-    (*out)->rows_read += rows_read;
-    (*out)->rows_written += rows_written;
-    return 0;
+    return run(db, statement, bindings, binding_count, true, out, why);
 }
 
 /* ---- the cursor ---- */
@@ -494,16 +376,21 @@ int sql_cursor_next(struct sql_cursor *cursor, struct err_text *why)
     return step(cursor, why);
 }
 
+static uint64_t rows_of(const struct statement *statement, int counter)
+{
+    return (uint32_t)sqlite3_stmt_status(statement->sql, counter, 0);
+}
+
 uint64_t sql_cursor_rows_read(const struct sql_cursor *cursor)
 {
-    if (cursor->statement != NULL)
-        return scanned(cursor->statement->sql, cursor->rows_read);
-    return cursor->rows_read;
+    return cursor->statement != NULL ? rows_of(cursor->statement, STATEMENT_ROWS_READ)
+                                     : cursor->rows_read;
 }
 
 uint64_t sql_cursor_rows_written(const struct sql_cursor *cursor)
 {
-    return cursor->rows_written;
+    return cursor->statement != NULL ? rows_of(cursor->statement, STATEMENT_ROWS_WRITTEN)
+                                     : cursor->rows_written;
 }
 
 void sql_cursor_close(struct sql_cursor *cursor)

@@ -55,6 +55,7 @@ struct sql_value sql_cursor_value(const struct sql_cursor *cursor, size_t column
 /* Moves on; DATABASE_ERROR also when the database was deleted under the cursor. */
 int sql_cursor_next(struct sql_cursor *cursor, struct err_text *why);
 
+/* Up to now, by the last statement of the text, as Cloudflare counts (docs/storage.md). */
 uint64_t sql_cursor_rows_read(const struct sql_cursor *cursor);
 uint64_t sql_cursor_rows_written(const struct sql_cursor *cursor);
 

@@ -1,6 +1,5 @@
 #include "store/sql_policy.h"
 
-#include <ctype.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +156,7 @@ static const char *const functions[] = {
 
 enum pragma_argument {
     PRAGMA_NONE,    /* read only */
+    PRAGMA_ANY,     /* or none: what it is about may be seen anyway */
     PRAGMA_BOOLEAN, /* or read */
     PRAGMA_NAME,    /* of a table or an index that may be seen */
     PRAGMA_NAME_OR_NONE,
@@ -169,7 +169,7 @@ static const struct {
     const char *name;
     enum pragma_argument argument;
 } pragmas[] = {
-    {"table_list", PRAGMA_NONE},
+    {"table_list", PRAGMA_ANY},
     {"table_info", PRAGMA_NAME},
     {"table_xinfo", PRAGMA_NAME},
     {"data_version", PRAGMA_NONE},
@@ -204,17 +204,6 @@ bool sql_policy_name_is_allowed(const char *name)
 static int compare_function(const void *key, const void *element)
 {
     return strcasecmp(key, *(const char *const *)element);
-}
-
-bool sql_policy_text_is_allowed(struct bytes text)
-{
-    for (size_t i = 0; i + 4 <= text.len; i++) {
-        bool starts = i == 0 || (!isalnum(text.data[i - 1]) && text.data[i - 1] != '_');
-
-        if (starts && strncasecmp((const char *)text.data + i, "_cf_", 4) == 0)
-            return false;
-    }
-    return true;
 }
 
 bool sql_policy_function_is_allowed(const char *name)
@@ -258,6 +247,7 @@ bool sql_policy_pragma_is_allowed(const char *name, const char *argument)
             continue;
         switch (pragmas[i].argument) {
         case PRAGMA_NONE: return argument == NULL;
+        case PRAGMA_ANY: return true;
         case PRAGMA_BOOLEAN: return argument == NULL || is_boolean(argument);
         case PRAGMA_NAME: return argument != NULL && sql_policy_name_is_allowed(argument);
         case PRAGMA_NAME_OR_NONE:
@@ -268,7 +258,8 @@ bool sql_policy_pragma_is_allowed(const char *name, const char *argument)
     return false;
 }
 
-static bool is_allowed(struct database *db, int action, const char *first, const char *second)
+static bool is_allowed(struct database *db, int action, const char *first, const char *second,
+                       const char *third)
 {
     switch (action) {
     case SQLITE_SELECT:
@@ -285,7 +276,8 @@ static bool is_allowed(struct database *db, int action, const char *first, const
     case SQLITE_READ:
     case SQLITE_UPDATE: /* the second is a column */ return sql_policy_name_is_allowed(first);
 
-    case SQLITE_ALTER_TABLE: db->policy_alters = true; return sql_policy_name_is_allowed(second);
+    case SQLITE_ALTER_TABLE: /* the third is what it is renamed to, or a column that goes */
+        return sql_policy_name_is_allowed(second) && sql_policy_name_is_allowed(third);
 
     case SQLITE_CREATE_INDEX:
     case SQLITE_DROP_INDEX:
@@ -318,18 +310,19 @@ int sql_policy_authorize(void *data, int action, const char *first, const char *
                          const char *database, const char *trigger)
 {
     struct database *db = data;
+    const char *third = NULL;
 
     if (db->trusted)
         return SQLITE_OK;
-    if (action == SQLITE_READ || action == SQLITE_RECURSIVE)
-        db->policy_reads = true;
     if (!sql_policy_name_is_allowed(trigger))
         return SQLITE_DENY;
-    if (action == SQLITE_ALTER_TABLE)
-        database = first; /* where others have the database it has a column */
+    if (action == SQLITE_ALTER_TABLE) { /* has the database where others have a name */
+        third = database;
+        database = first;
+    }
     if (database != NULL && strcmp(database, "main") != 0 && !is_renaming(action, database))
         return SQLITE_DENY;
-    if (!is_allowed(db, action, first, second))
+    if (!is_allowed(db, action, first, second, third))
         return SQLITE_DENY;
     if (action == SQLITE_PRAGMA && strcasecmp(first, "defer_foreign_keys") == 0)
         db->policy_defers = true;

@@ -10,8 +10,6 @@
 
 #include <stdbool.h>
 
-#include "base/bytes.h"
-
 struct database;
 
 /* To be set with sqlite3_set_authorizer(). */
@@ -20,9 +18,6 @@ int sql_policy_authorize(void *data, int action, const char *first, const char *
 
 /* Names starting with "_cf_" in any case are ours. */
 bool sql_policy_name_is_allowed(const char *name);
-
-/* No name in an ALTER TABLE starts so: the authorizer is not told what a table is renamed to. */
-bool sql_policy_text_is_allowed(struct bytes text);
 
 /* By the list of the platform, in any case. */
 bool sql_policy_function_is_allowed(const char *name);

@@ -8,6 +8,3 @@ struct database;
 
 /* Cursors with a statement give it back and fail from now on. */
 void sql_cancel_cursors(struct database *db);
-
-/* Frees what is remembered of the tables' indexes. */
-void sql_forget_indexes(struct database *db);

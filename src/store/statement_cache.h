@@ -17,6 +17,10 @@
 #include "base/list.h"
 #include "base/map.h"
 
+/* What sqlite3_stmt_status() also tells of a statement (sqlite_counted.py). */
+#define STATEMENT_ROWS_READ    9
+#define STATEMENT_ROWS_WRITTEN 10
+
 /* Names of a statement's columns; shared by the statement and its cursors. */
 struct column_names {
     unsigned refs;
@@ -31,7 +35,6 @@ struct statement {
     struct column_names *columns; /* one reference; NULL until asked for */
     int columns_prepared;         /* how often it had been prepared when they were read */
     bool defers;                  /* sql_policy.h */
-    bool reads;                   /* some table: what comes out was a row of it */
     bool kept;                    /* in by_text */
     bool out;
     struct list link; /* while it is kept and not out */

@@ -123,9 +123,9 @@ TEST(a_value_too_large_is_the_platforms_error)
 {
     struct database *db = fresh();
     struct err_text why = {""};
-    uint8_t *large = calloc(1, 5 * 1024 * 1024);
+    uint8_t *large = calloc(1, 9 * 1024 * 1024);
 
-    CHECK_EQ(kv_put(db, BYTES("a"), bytes_of(large, 5 * 1024 * 1024), &why), DATABASE_ERROR);
+    CHECK_EQ(kv_put(db, BYTES("a"), bytes_of(large, 9 * 1024 * 1024), &why), DATABASE_ERROR);
     CHECK_STR_EQ(why.text, "string or blob too big: SQLITE_TOOBIG");
     free(large);
     end(db);
