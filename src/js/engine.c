@@ -2,7 +2,6 @@
 
 #include <glib.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -17,9 +16,6 @@ enum {
 static const double FOREVER_S = 1e6;
 
 static _Thread_local struct js_engine *here;
-
-/* The machine's watchdog looks this often at a script that goes on and on. */
-static const double SLICE_S = 0.02;
 
 static bool time_is_up(JSContextRef ctx, void *context);
 
@@ -133,43 +129,17 @@ int js_engine_timeout(struct js_engine *engine, int *fd)
 /* ---- the time limit ---- */
 
 /*
- * The machine's watchdog measures one entry into the machine; a turn is several. So it asks after
- * every slice of an entry, and the limit is counted here. All microtasks of a turn are one entry
- * (js_leave()).
+ * The machine's watchdog measures each entry by the processor's time. Its timer is wound with the
+ * whole limit and not with less: whenever it rings in the middle of a script, the machine throws
+ * away the compiled code of all that is on the stack and begins to compile it anew, so a watchdog
+ * that looks often keeps a busy server from ever having fast code. All microtasks of a turn are
+ * one entry (js_leave()).
  */
 
-static double thread_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static double slice_of(const struct js_engine *engine)
-{
-    return engine->limit_seconds < SLICE_S ? engine->limit_seconds : SLICE_S;
-}
-
-/* Whether the turn, in which an entry has just used up a slice, has used up its time. */
-static bool turn_is_over(struct js_engine *engine)
-{
-    double now = thread_seconds();
-
-    if (engine->turn_seen != engine->turns) {
-        engine->turn_seen = engine->turns;
-        engine->turn_seconds = now - slice_of(engine);
-    }
-    if (now - engine->turn_seconds < engine->limit_seconds)
-        return false;
-    engine->turn_seconds = now; /* of what is granted */
-    return engine->limit_ask == NULL || engine->limit_ask(engine, engine->limit_data);
-}
-
 /* Also lets the watchdog go on: it does not reliably start again by itself. */
-static void watch_slice(struct js_engine *engine)
+static void watch(struct js_engine *engine)
 {
-    JSContextGroupSetExecutionTimeLimit(engine->group, slice_of(engine), time_is_up, engine);
+    JSContextGroupSetExecutionTimeLimit(engine->group, engine->limit_seconds, time_is_up, engine);
 }
 
 /* Called by the machine's watchdog in the middle of a script. */
@@ -178,8 +148,9 @@ static bool time_is_up(JSContextRef ctx, void *context)
     struct js_engine *engine = context;
 
     (void)ctx;
-    if (!engine->stop_asked && !turn_is_over(engine)) {
-        watch_slice(engine);
+    if (!engine->stop_asked && engine->limit_ask != NULL &&
+        !engine->limit_ask(engine, engine->limit_data)) {
+        watch(engine);
         return false;
     }
     engine->stops++;
@@ -193,7 +164,7 @@ void js_engine_set_limit(struct js_engine *engine, double seconds, js_limit_fn *
     engine->limit_ask = ask;
     engine->limit_data = data;
     engine->limit_seconds = seconds;
-    watch_slice(engine);
+    watch(engine);
 }
 
 void js_engine_clear_limit(struct js_engine *engine)
@@ -215,7 +186,7 @@ static void stop_done(struct js_engine *engine)
 {
     engine->stop_asked = false;
     if (engine->limit_seconds > 0)
-        watch_slice(engine);
+        watch(engine);
     else
         JSContextGroupClearExecutionTimeLimit(engine->group);
 }

@@ -41,8 +41,8 @@ int js_engine_timeout(struct js_engine *engine, int *fd);
  * again. Runs on the engine's thread in the middle of a script: it must not call JavaScript. */
 typedef bool js_limit_fn(struct js_engine *engine, void *data);
 
-/* From now on what happens between js_enter() and js_leave(), or in one call without them, may use
- * `seconds` of processor time. `ask` may be NULL: then time is simply up. A script that is ended
+/* From now on each call of a script, and the microtasks of js_leave() together, may use `seconds` of
+ * processor time. `ask` may be NULL: then time is simply up. A script that is ended
  * throws an exception that it cannot catch, its microtasks are dropped, and the machine lives on.
  * The limit costs about half a microsecond per call; it does not see a regular expression that is
  * still matching. */

@@ -47,9 +47,6 @@ struct js_engine {
     js_limit_fn *limit_ask;
     void *limit_data;
     double limit_seconds; /* 0: none */
-    uint64_t turns;       /* js_enter() so far */
-    uint64_t turn_seen;   /* the turn that was last looked at… */
-    double turn_seconds;  /* …and the thread's processor time when it began */
     bool stop_asked;      /* by js_engine_stop(), for this entry */
     uint64_t stops;
     bool stop_pending; /* the machine may still hold the exception of a stop */

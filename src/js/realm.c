@@ -200,10 +200,8 @@ static JSValueRef finish(struct js_realm *realm, JSValueRef value, JSValueRef ex
         if (err != NULL)
             js_error_capture(err, realm, exception);
     }
-    if (realm->engine->inside == NULL) {
-        realm->engine->turns++; /* a turn of its own */
+    if (realm->engine->inside == NULL)
         js_engine_absorb_stop(realm->engine);
-    }
     return value;
 }
 
@@ -243,7 +241,6 @@ void js_enter(struct js_realm *realm, void *current)
     JSLock(realm->ctx);
     engine->inside = realm;
     engine->current = current;
-    engine->turns++;
 }
 
 bool js_leave(struct js_realm *realm)
