@@ -24,7 +24,9 @@
  *
  *     js_natives_install(realm, object, kv_natives, JS_COUNT(kv_natives));
  *
- * The entry checks once that as many arguments came as the row asks for. js_arg_…() functions
+ * The entry checks once that as many arguments came as the row asks for, and holds the machine's
+ * lock: it is given up before a native is called, and each function of the engine that needs it
+ * would take it anew, which costs more than most of them do. js_arg_…() functions
  * that return false or NULL have thrown; js_throw_…() return NULL, so that a native can return
  * what they return. JSValueRefs on the stack are seen by the collector.
  */
@@ -70,11 +72,14 @@ static inline bool js_call_has(const struct js_call *call, size_t needed)
                                        JSValueRef *exception)                                      \
     {                                                                                              \
         struct js_call call = {ctx, js_realm_of(ctx), argc, argv, exception};                      \
+        JSValueRef value;                                                                          \
         (void)callee;                                                                              \
         (void)self;                                                                                \
-        if (!js_call_has(&call, needed))                                                           \
-            return js_throw_arity(&call, name, needed);                                            \
-        return function(&call);                                                                    \
+        JSLock(ctx);                                                                               \
+        value = js_call_has(&call, needed) ? function(&call)                                       \
+                                           : js_throw_arity(&call, name, needed);                  \
+        JSUnlock(ctx);                                                                             \
+        return value;                                                                              \
     }
 #define JS_NATIVE_ROW(name, function, needed) {name, function##_entry},
 #define JS_NATIVES(table, LIST)                                                                    \
