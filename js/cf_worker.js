@@ -17,14 +17,20 @@ import { makeNamespace } from "./cf_namespace.js";
 import { constructObject } from "./cf_object.js";
 import { respond } from "./cf_respond.js";
 import { lateScript } from "./late.js";
+import { finishClass } from "./webidl.js";
 
 const assetFiles = lateScript("cf_assets");
 const kv = lateScript("cf_kv");
+const scheduled = lateScript("cf_scheduled");
 
 const NO_FETCH = "Handler does not export a fetch() function.";
+const CRON_CLASS = "%cron"; // no export can have this name
+const START_CRONS = "dormouse:start-crons"; // no URL that comes from outside begins like this
 
 let handlers; // what the default export handles
 let assets; // the project's static files, undefined if it has none
+let crons; // the namespace of the project's schedule, undefined without triggers
+let triggeredByUrl = false; // does a URL run the scheduled handler?
 const actors = new Map(); // class name → {constructor, kind}: the exported classes
 
 function makeBinding(binding) {
@@ -74,6 +80,7 @@ class ExecutionContext {
 
   passThroughOnException() {}
 }
+finishClass(ExecutionContext);
 
 function entrypointHandlers(exported) {
   if (exported === undefined || exported === null) return undefined;
@@ -85,9 +92,27 @@ function entrypointHandlers(exported) {
         if (typeof entry.fetch !== "function") throw new Error(NO_FETCH);
         return entry.fetch(request);
       },
+      scheduled:
+        typeof EntryPoint.prototype.scheduled === "function" ? (controller, env, ctx) => new EntryPoint(ctx, env).scheduled(controller) : undefined,
     };
   }
-  return { fetch: typeof exported.fetch === "function" ? (request, env, ctx) => exported.fetch(request, env, ctx) : undefined };
+  const method = (name) => (typeof exported[name] === "function" ? (event, env, ctx) => exported[name](event, env, ctx) : undefined);
+  return { fetch: method("fetch"), scheduled: method("scheduled") };
+}
+
+/* One run of the scheduled handler: { outcome: "ok" or "exception", noRetry }. */
+function runScheduled(cron, scheduledTime) {
+  return scheduled().runScheduled(handlers, cron, scheduledTime, current.env, new ExecutionContext());
+}
+
+/* The class of the object whose alarm runs them. */
+function addSchedule(settings) {
+  const run = async (cron, time) => {
+    const { outcome, noRetry } = await runScheduled(cron, time);
+    return outcome === "ok" || noRetry;
+  };
+  actors.set(CRON_CLASS, { constructor: scheduled().makeSchedule(settings.crons.expressions, run), kind: "actor" });
+  crons = makeNamespace(settings.crons.namespace, CRON_CLASS);
 }
 
 let loading = null; // { module, error: [reason] when its top-level await failed, waits }
@@ -97,6 +122,8 @@ export function loadWorker(code, settingsText) {
   const settings = JSON.parse(settingsText);
   current.env = makeEnv(settings.bindings ?? []);
   if (settings.assets !== undefined) assets = new (assetFiles().Assets)(settings.assets);
+  if (settings.crons !== undefined) addSchedule(settings);
+  triggeredByUrl = settings.triggeredByUrl === true;
   const module = { exports: {} };
   loading = { module, error: null, waits: false };
   code.call(module.exports, module, module.exports, requireModule);
@@ -156,9 +183,24 @@ function dispatchFetchEvent(request) {
   return answer;
 }
 
+/* What is answered before the project is asked; undefined: nothing. */
+function answerFirst(url) {
+  if (crons !== undefined && url === START_CRONS) return crons.getByName("cron").fetch("http://cron/");
+  if (triggeredByUrl && url.includes("/cdn-cgi/")) return scheduled().answerTrigger(new URL(url), runScheduled);
+  return undefined;
+}
+
 export function fetchWorker(event, method, url, headers, body, cf) {
   let result;
   try {
+    result = answerFirst(url);
+    if (result !== undefined) {
+      result.then(
+        (response) => respond(event, response, fail),
+        (error) => fail(event, error),
+      );
+      return;
+    }
     const request = requestFromNative(method, url, headers, body, cf === undefined ? undefined : JSON.parse(cf));
     const listens = handlers === undefined && hasListener(globalEvents, "fetch");
     result = assets?.respond(request, handlers !== undefined || listens);

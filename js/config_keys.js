@@ -42,6 +42,7 @@ export const ENVIRONMENT_KEYS = {
   jsx_factory: used("string"),
   jsx_fragment: used("string"),
   assets: used("object"),
+  triggers: used("object"),
   dormouse: used("object"),
 
   account_id: quiet("string"),
@@ -65,7 +66,6 @@ export const ENVIRONMENT_KEYS = {
   tail_consumers: quiet("array", false),
   streaming_tail_consumers: quiet("array", false),
 
-  triggers: ignored("object", (value) => value.crons?.length > 0 && "scheduled handlers do not run here yet"),
   find_additional_modules: ignored("boolean", (value) => value && "modules found by pattern are not added here; import them from the code"),
   containers: ignored("array", () => "containers do not run here"),
   cloudchamber: ignored("object", () => "containers do not run here", false),

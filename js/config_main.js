@@ -18,6 +18,7 @@ import { addAssets } from "./config_assets.js";
 import { foldClasses } from "./config_classes.js";
 import { esbuildArguments } from "./config_esbuild.js";
 import { ENVIRONMENT_KEYS, TOP_LEVEL_KEYS } from "./config_keys.js";
+import { parseCron } from "./cron.js";
 import { readSource } from "./config_source.js";
 import { addVariables } from "./config_vars.js";
 
@@ -160,6 +161,23 @@ function addKv(check, bindings, namespaces, pathOf, config) {
   });
 }
 
+/** Adds the class whose object's alarm runs `triggers.crons` (cf_cron.js); what the Worker needs to know of it. */
+function addCrons(check, namespaces, pathOf, config, worker) {
+  const path = [...pathOf("triggers"), "crons"];
+  const texts = config.triggers?.crons ?? [];
+  if (config.triggers !== undefined) check.unknown(pathOf("triggers"), config.triggers, ["crons"]);
+  if (!check.is(path, texts, "array of string") || texts.length === 0) return undefined;
+  texts.forEach((text, i) => {
+    try {
+      parseCron(text);
+    } catch (error) {
+      check.error([...path, i], `"${text}" is no schedule: ${error.message}.`);
+    }
+  });
+  const namespace = namespaces.push({ className: "%cron", uniqueKey: `cron:${worker}`, sqlite: true, bound: true }) - 1;
+  return { namespace, expressions: texts };
+}
+
 /**
  * Class libraries (docs/native-api.md): their paths. Their classes need no `main`, and no migration:
  * they have SQLite storage. A class that is named here and exported by the Worker too is the library's.
@@ -246,6 +264,7 @@ function projectOf(check, root, input) {
   addVariables(check, bindings, pathOf, config, input);
   const namespaces = addObjects(check, bindings, pathOf, config, name);
   addKv(check, bindings, namespaces, pathOf, config);
+  const crons = config.main === undefined ? undefined : addCrons(check, namespaces, pathOf, config, name);
   const libraries = addNative(check, namespaces, pathOf, config, name);
   const settings = {
     name,
@@ -253,6 +272,8 @@ function projectOf(check, root, input) {
     compatibilityFlags: config.compatibility_flags ?? [],
     bindings: [...bindings.values()],
     assets: assets?.settings,
+    crons,
+    triggeredByUrl: !input.production,
   };
   return {
     name,

@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "actor/class.h"
+#include "actor/event.h"
 #include "actor/failure.h"
+#include "actor/fetch.h"
 #include "actor/namespace.h"
-#include "api/body.h"
 #include "api/pure.h"
 #include "api/worker_parts.h"
 #include "base/assert.h"
@@ -19,6 +20,10 @@
 #include "js/error.h"
 #include "js/view.h"
 #include "os/os.h"
+
+/* Words that js/cf_worker.js knows, too. */
+#define CRON_CLASS  "%cron"
+#define START_CRONS "dormouse:start-crons"
 
 /* ---- files beside the bundle ---- */
 
@@ -265,7 +270,6 @@ static void destroy(struct worker *worker)
     map_u64_fini(&worker->timers);
     map_u64_fini(&worker->holds);
     map_u64_fini(&worker->sections);
-    writers_unref(worker->writers);
     mem_free(worker->classes);
     mem_free(worker->links);
     mem_free(worker);
@@ -285,7 +289,6 @@ int worker_create(struct worker **out, const struct worker_options *options, str
     map_u64_init(&worker->timers);
     map_u64_init(&worker->holds);
     map_u64_init(&worker->sections);
-    worker->writers = writers_create();
     list_init(&worker->requests);
     list_init(&worker->answers);
     worker->realm = js_realm_create(options->engine, worker);
@@ -319,6 +322,22 @@ struct class *worker_class(struct worker *worker, size_t index)
 {
     ASSERT(index < worker->bundle->namespace_count);
     return worker->classes[index].ops != NULL ? &worker->classes[index] : NULL;
+}
+
+static void forget(void *data, struct event_result *result)
+{
+    (void)data;
+    event_result_fini(result);
+}
+
+void worker_start_crons(struct worker *worker)
+{
+    const struct worker_bundle *bundle = worker->bundle;
+
+    for (size_t i = 0; i < bundle->namespace_count; i++) {
+        if (strcmp(namespace_class_name(bundle->namespaces[i]), CRON_CLASS) == 0)
+            worker_fetch(worker, fetch_request_create("GET", START_CRONS), forget, NULL);
+    }
 }
 
 size_t worker_busy(const struct worker *worker)

@@ -278,6 +278,8 @@ static void swap(struct shard_thread *thread)
         front_set_native(thread->front, thread->native->shard);
     if (old != NULL)
         worker_retire(old);
+    if (thread->worker != NULL && thread->options.index == 0)
+        worker_start_crons(thread->worker);
 }
 
 static int listen_on(struct shard_thread *thread, struct order *order)
