@@ -5,6 +5,7 @@
 import { natives } from "./natives.js";
 import { setWebSocketSupport } from "./response.js";
 import { describeThrown } from "./stack.js";
+import { installWebAssembly } from "./cf_webassembly.js";
 import { checkForResponse, isWebSocket, wrapLoose } from "./cf_websocket.js";
 
 export { construct, fetchWorker, finishWorker, loadWorker } from "./cf_worker.js";
@@ -27,4 +28,6 @@ natives.wait_until = (promise) => {
 
 setWebSocketSupport({ isWebSocket, wrap: wrapLoose, beforeResponse: checkForResponse });
 
-export function installCloudflare() {}
+export function installCloudflare() {
+  installWebAssembly();
+}

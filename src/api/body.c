@@ -15,9 +15,8 @@
 struct body_end {
     struct pipe *pipe; /* owned reference; NULL once taken or over */
     bool writes;
-    bool essential;          /* counted in a request's context: its answer's body */
-    struct writers *writers; /* a reference while essential */
-    uint64_t handle;         /* of that context, which may be gone when the wrapper is collected */
+    struct context *context; /* the request that lives until it is written; NULL: none */
+    struct list link;        /* context.bodies */
     struct pipe_watch watch;
     struct body_wait *wait; /* what is under way; owns itself */
     unsigned refs;
@@ -29,30 +28,10 @@ struct body_wait {
     struct body_end *end; /* a reference */
 };
 
-struct writers *writers_create(void)
-{
-    struct writers *writers = mem_new(struct writers);
-
-    writers->refs = 1;
-    map_u64_init(&writers->contexts);
-    return writers;
-}
-
-void writers_unref(struct writers *writers)
-{
-    if (--writers->refs > 0)
-        return;
-    map_u64_fini(&writers->contexts);
-    mem_free(writers);
-}
-
 static void end_unref(struct body_end *end)
 {
-    if (--end->refs > 0)
-        return;
-    if (end->writers != NULL)
-        writers_unref(end->writers);
-    mem_free(end);
+    if (--end->refs == 0)
+        mem_free(end);
 }
 
 /* The pipe is the end's no more: whoever gets it holds its reference. NULL if it is over
@@ -68,12 +47,10 @@ static struct pipe *end_release(struct body_end *end)
         pipe_watch_writer(pipe, NULL);
     else
         pipe_watch_reader(pipe, NULL);
-    if (end->essential) {
-        struct context *context = map_u64_get(&end->writers->contexts, end->handle);
-
-        end->essential = false;
-        if (context != NULL)
-            context->essential--;
+    if (end->context != NULL) {
+        list_remove(&end->link);
+        end->context->essential--;
+        end->context = NULL;
     }
     return pipe;
 }
@@ -94,13 +71,11 @@ static void end_over(struct body_end *end)
 static void end_bury(void *self)
 {
     struct body_end *end = self;
-    bool essential = end->essential;
-    struct context *context;
+    struct context *context = end->context;
 
     if (end->wait == NULL)
         end_over(end);
-    if (essential && !end->essential &&
-        (context = map_u64_get(&end->writers->contexts, end->handle)) != NULL)
+    if (context != NULL && end->context == NULL)
         context_settle(context);
     end_unref(end);
 }
@@ -245,6 +220,12 @@ struct pipe *body_take_pipe(struct js_call *call, size_t i)
     return end_release(end);
 }
 
+void body_context_end(struct context *context)
+{
+    while (!list_empty(&context->bodies))
+        end_over(container_of(list_first(&context->bodies), struct body_end, link));
+}
+
 /* ---- natives ---- */
 
 static JSValueRef body_pipe_create(struct js_call *call)
@@ -256,12 +237,9 @@ static JSValueRef body_pipe_create(struct js_call *call)
         return NULL;
     end = end_create(call->realm, pipe_create(LIMIT_PIPE_BYTES), true);
     if (context->object == NULL) {
-        end->essential = true;
-        end->writers = context->worker->writers;
-        end->writers->refs++;
-        end->handle = (uint64_t)context->handle;
+        end->context = context;
+        list_push_back(&context->bodies, &end->link);
         context->essential++;
-        map_u64_put(&end->writers->contexts, end->handle, context);
     }
     return js_box_make(call->realm, &end_type, end, NULL);
 }

@@ -7,21 +7,10 @@
  * writes what native code reads. Own thread.
  */
 
-#include "base/map.h"
 #include "js/bind.h"
 
+struct context;
 struct pipe;
-
-/* Contexts of requests whose answers stream, by handle. Counted: a pipe's box may be collected
- * after its Worker has gone. */
-struct writers {
-    struct map_u64 contexts;
-    unsigned refs;
-};
-
-/* Never NULL. */
-struct writers *writers_create(void);
-void writers_unref(struct writers *writers);
 
 /* A box that reads `pipe`, whose reference it takes over. Never NULL. */
 JSValueRef body_reader_box(struct js_realm *realm, struct pipe *pipe);
@@ -29,3 +18,6 @@ JSValueRef body_reader_box(struct js_realm *realm, struct pipe *pipe);
 /* The pipe whose other end goes to native code: of a writer box a new reference, of a reader box
  * that nobody has read from the box's own. NULL: thrown. */
 struct pipe *body_take_pipe(struct js_call *call, size_t i);
+
+/* What the context's script was writing is cut off: it will write no more. */
+void body_context_end(struct context *context);

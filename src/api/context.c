@@ -1,5 +1,6 @@
 #include "api/context.h"
 
+#include "api/body.h"
 #include "api/rpc.h"
 #include "api/worker_parts.h"
 #include "base/assert.h"
@@ -18,6 +19,7 @@ void context_init(struct context *context, struct worker *worker, struct object 
         .refs = 1,
     };
     list_init(&context->pendings);
+    list_init(&context->bodies);
     list_init(&context->imports);
     list_init(&context->visits);
 }
@@ -32,6 +34,7 @@ void context_end(struct context *context)
         if (pending_unbind(pending))
             pending->drop(pending);
     }
+    body_context_end(context);
     rpc_context_end(context);
 }
 
@@ -78,6 +81,9 @@ void context_leave(struct context *context)
     if (!js_leave(context->worker->realm) &&
         (context->object == NULL || !object_broken(context->object)))
         worker_stopped(context);
+    /* An object's events share its context: another one may settle what this one waits for. */
+    if (context->object == NULL && context->awaited == 0)
+        worker_request_hung(context);
 }
 
 /* ---- pendings ---- */
@@ -85,6 +91,7 @@ void context_leave(struct context *context)
 static void forget(struct pending *pending)
 {
     list_remove(&pending->link);
+    pending->context->awaited -= pending->awaited;
     pending->context = NULL;
 }
 
@@ -132,6 +139,8 @@ void pending_bind(struct pending *pending, struct context *context, enum hold_re
 {
     ASSERT(pending->context == NULL && !pending->queued);
     pending->context = context;
+    pending->awaited = reason != HOLD_WAIT_UNTIL;
+    context->awaited += pending->awaited;
     list_push_back(&context->pendings, &pending->link);
     if (context->object != NULL) {
         pending->task.run = task_run;
@@ -171,8 +180,11 @@ bool pending_unbind(struct pending *pending)
 
 void context_settle(struct context *context)
 {
-    if (context->object != NULL || !context->answered || context->essential > 0 ||
-        context->refs > 1)
+    if (context->object != NULL || !context->answered || context->refs > 1)
         return;
+    if (context->essential > 0 && context->awaited > 0)
+        return;
+    if (!list_empty(&context->bodies))
+        worker_log_hung();
     worker_request_over(context);
 }

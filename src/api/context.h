@@ -34,10 +34,13 @@ struct context {
     struct object *object; /* borrowed; NULL: a request to the Worker */
     double handle;         /* names it to JavaScript; never used again */
     struct list pendings;  /* pending.link */
+    size_t awaited;        /* of these, what wakes the script: all but promises of waitUntil() */
+    struct list bodies;    /* body_end.link: streams that a request's script writes */
     struct list imports;   /* rpc_import.link: references to what others own */
     struct list visits;    /* rpc_visit.link: calls of what this one has handed out */
     size_t target_count;   /* handed out and still in use */
     size_t import_count;
+    size_t visit_count;
     size_t essential; /* what a request's context lives for after its answer */
     bool answered;    /* the request has its answer; unused for objects */
     bool over;        /* nothing of it runs any more */
@@ -74,6 +77,7 @@ struct pending {
     struct task task;        /* private */
     struct message message;  /* private */
     struct list link;        /* private: context.pendings */
+    bool awaited;            /* private: counted in context.awaited */
     bool queued;             /* private: message is on its way */
     bool cancelled;          /* private: unbound while queued */
 };
@@ -88,5 +92,6 @@ void pending_ready(struct pending *pending);
  * drop() will still come, from the loop. Harmless if unbound. */
 bool pending_unbind(struct pending *pending);
 
-/* A request's context may be over now: it has its answer and nothing essential is left. */
+/* A request's context may be over now: it has its answer, and nothing essential is left or nothing
+ * that could wake the script. */
 void context_settle(struct context *context);

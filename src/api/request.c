@@ -3,12 +3,17 @@
 #include "actor/event.h"
 #include "actor/failure.h"
 #include "actor/fetch.h"
-#include "api/body.h"
 #include "api/worker_parts.h"
 #include "base/assert.h"
 #include "base/blob.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "js/error.h"
+
+#define HUNG_TEXT                                                                                  \
+    "The Workers runtime canceled this request because it detected that your Worker's code had "   \
+    "hung and would never generate a response. Refer to: "                                         \
+    "https://developers.cloudflare.com/workers/observability/errors/"
 
 struct request {
     struct context context;
@@ -63,7 +68,6 @@ void worker_request_over(struct context *context)
     struct worker *worker = context->worker;
 
     context_end(context);
-    map_u64_remove(&worker->writers->contexts, (uint64_t)context->handle);
     list_remove(&request->link);
     worker->request_count--;
     mem_free(request);
@@ -117,6 +121,23 @@ void worker_fetch(struct worker *worker, struct fetch_request *fetch,
         js_error_fini(&error);
     }
     context_leave(context);
+}
+
+void worker_log_hung(void)
+{
+    log_error("Uncaught Error: %s", HUNG_TEXT);
+}
+
+void worker_request_hung(struct context *context)
+{
+    struct request *request = request_of(context);
+    struct event_result result;
+
+    if (request->delivery == NULL)
+        return;
+    worker_log_hung();
+    result = (struct event_result){.failure = failure_create("Error", HUNG_TEXT, NULL, 0)};
+    delivery_finish(request->delivery, &result);
 }
 
 void worker_stopped(struct context *context)

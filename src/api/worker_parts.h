@@ -21,7 +21,6 @@ struct class;
 struct event;
 struct event_result;
 struct failure;
-struct writers;
 struct fetch_body;
 
 /* Functions of js/ that C calls: member of struct worker, name among the hooks. */
@@ -71,7 +70,6 @@ struct worker {
     struct map_u64 deliveries; /* struct delivery by id */
     struct map_u64 timers;     /* struct timer by id */
     struct map_u64 holds;      /* struct hold by id */
-    struct writers *writers;   /* one reference (body.h) */
     struct map_u64 sections;   /* struct section_run by id */
     struct list requests;      /* struct request.link: requests to the Worker under way */
     size_t request_count;
@@ -95,6 +93,9 @@ extern const struct class_ops instance_class_ops; /* instance.c */
 /* ---- requests to the Worker (request.c) ---- */
 
 void worker_request_over(struct context *context);
+/* Nothing is left that could wake the request's script; it fails if it has no answer yet. */
+void worker_request_hung(struct context *context);
+void worker_log_hung(void);
 /* Answers everything under way with `failure`; for a worker that is destroyed. */
 void worker_requests_end(struct worker *worker);
 
