@@ -453,6 +453,12 @@ static int note_segment(void *arg, const char *name)
     return 0;
 }
 
+static bool all_zero(struct bytes bytes)
+{
+    return bytes.len > 0 && bytes.data[0] == 0 &&
+           memcmp(bytes.data, bytes.data + 1, bytes.len - 1) == 0;
+}
+
 /* Sorts the files: those that start with a batch into `found`, by number. */
 static int identify(struct segment_log *self, struct list *found, struct err_text *why)
 {
@@ -466,6 +472,7 @@ static int identify(struct segment_log *self, struct list *found, struct err_tex
         struct list *place;
         int r = segment_read_batch(&at, &batch);
 
+        segment->blank = r > 0 && all_zero(bytes_of(at.data, at.len));
         mem_free(at.data);
         if (r < 0)
             return err_pass(r);
@@ -529,6 +536,7 @@ static int walk_segment(struct segment_log *self, struct segment *segment, struc
 
     walk->sealed = false;
     walk->stopped = false;
+    segment->last = 0;
     while (!walk->sealed && r == 0) {
         r = segment_read_batch(&at, &batch);
         if (r != 0 || !segment_continues(self, walk, segment, &batch)) {
@@ -542,6 +550,7 @@ static int walk_segment(struct segment_log *self, struct segment *segment, struc
         walk->stopped = batch.kind == BATCH_STOP;
         if (batch.needed_lsn > self->needed_lsn)
             self->needed_lsn = batch.needed_lsn;
+        segment->last = at.offset;
         at.offset += batch_bytes(batch.records.len);
         if (cb != NULL && batch.record_count > 0 && walk->expected_lsn > from_lsn) {
             struct log_batch content = {.first_lsn = batch.first_lsn,
@@ -568,7 +577,9 @@ static int damaged(struct segment_log *self, const struct segment *segment, uint
 }
 
 /* The end of the log must really be one: nothing of this journal stands behind it, neither in the
- * newest segment nor in a file whose beginning does not check. */
+ * newest segment nor in a file whose beginning does not check. A file that was never written, as
+ * it seems, is looked through only behind a seal: before anything was written to it, there was a
+ * seal, which the newest segment would have. */
 static int check_end(struct segment_log *self, struct err_text *why)
 {
     struct segment *active = self->active;
@@ -583,7 +594,7 @@ static int check_end(struct segment_log *self, struct err_text *why)
     list_for_each (it, &self->free) {
         struct segment *segment = container_of(it, struct segment, link);
 
-        if (segment->number != 0)
+        if (segment->number != 0 || (segment->blank && !self->sealed))
             continue;
         r = find_later_batch(self, segment, 0, &later);
         if (r < 0)
@@ -670,27 +681,14 @@ static int walk_row(struct segment_log *self, struct list *found, struct err_tex
 static int affirm_tail(struct segment_log *self)
 {
     struct segment *active = self->active;
-    struct cursor at = {.segment = active};
-    struct batch batch;
+    struct cursor at = {.segment = active, .offset = active->last};
     struct bytes in;
-    uint64_t last = 0;
-    int r;
+    int r = segment_read_at(&at, active->end - active->last, &in);
 
-    while (at.offset < active->end) {
-        r = segment_read_batch(&at, &batch);
-        if (r != 0)
-            goto out;
-        last = at.offset;
-        at.offset += batch_bytes(batch.records.len);
-    }
-    at.offset = last;
-    r = segment_read_at(&at, active->end - last, &in);
     if (r == 0)
-        r = os_pwrite(active->file, in.data, in.len, last);
+        r = os_pwrite(active->file, in.data, in.len, active->last);
     if (r == 0 && self->options.sync)
         r = os_fdatasync(active->file);
-
-out:
     mem_free(at.data);
     return r < 0 ? err_pass(r) : 0;
 }

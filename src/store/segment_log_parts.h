@@ -24,6 +24,8 @@ struct segment {
     uint64_t first_lsn; /* only while opening */
     uint64_t next_lsn;  /* FULL: of the first record behind it */
     uint64_t end;       /* ACTIVE: where the next batch goes */
+    uint64_t last;      /* only while opening: where the last batch stands */
+    bool blank;         /* only while opening: it begins with a window full of zeros */
 };
 
 struct segment_log {
