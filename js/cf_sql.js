@@ -15,8 +15,8 @@ const MORE_RESULTS = "Expected exactly one result from SQL query, but got multip
 /* Values that sql_rows() hands over at once, at the most. */
 const CHUNK = 1024;
 
-/* sql_exec() and sql_rows() leave here what was read (0) and written (1) up to the last row that they gave, and what it was when
- * the cursor had looked for the next (2, 3): which counts once somebody asks for it. */
+/* sql_exec() and sql_rows() leave here what was read (0) and written (1), and sql_exec() also what it was when the cursor stood on
+ * its first row (2, 3), behind which it looks when that is taken. */
 const counts = natives.sql_counts ?? new Float64Array(4);
 
 const makers = new Map();
@@ -44,34 +44,29 @@ export class SqlStorageCursor {
   #at = 0;
   #rowsRead;
   #rowsWritten;
-  #endRead;
-  #endWritten;
+  #nextRead; // rowsRead and rowsWritten from the first step on
+  #nextWritten;
 
   constructor(names, values, box) {
     this.#names = names;
     this.#values = values;
     this.#box = box;
-    this.#count();
-  }
-
-  #count() {
-    this.#rowsRead = counts[0];
-    this.#rowsWritten = counts[1];
-    this.#endRead = counts[2];
-    this.#endWritten = counts[3];
+    this.#rowsRead = counts[2];
+    this.#rowsWritten = counts[3];
+    this.#nextRead = counts[0];
+    this.#nextWritten = counts[1];
   }
 
   /* Make at least one row available; false at the end. */
   #more(count) {
+    this.#rowsRead = this.#nextRead;
+    this.#rowsWritten = this.#nextWritten;
     if (this.#at < this.#values.length) return true;
-    if (this.#box === null) {
-      this.#rowsRead = this.#endRead;
-      this.#rowsWritten = this.#endWritten;
-      return false;
-    }
+    if (this.#box === null) return false;
     this.#values = natives.sql_rows(this.#box, count);
     this.#at = 0;
-    this.#count();
+    this.#rowsRead = this.#nextRead = counts[0];
+    this.#rowsWritten = this.#nextWritten = counts[1];
     if (this.#values.length < count * this.#names.length) this.#box = null;
     return this.#values.length > 0;
   }
@@ -97,7 +92,10 @@ export class SqlStorageCursor {
     if (!this.#more(1)) throw new Error(NO_RESULTS);
     const row = rowMaker(this.#names)(this.#values, this.#at);
     this.#at += this.#names.length;
+    const [read, written] = [this.#nextRead, this.#nextWritten];
     if (this.#more(1)) {
+      this.#rowsRead = this.#nextRead = read; // nobody takes the second row
+      this.#rowsWritten = this.#nextWritten = written;
       if (this.#box !== null) natives.sql_close(this.#box);
       this.#box = null;
       this.#values = [];

@@ -60,16 +60,23 @@ static void box_bury(void *self)
 
 static const struct js_box_type sql_box_type = {"SqlCursor", box_bury};
 
-/* For the script: what is counted up to the row handed over last, and, in case that nothing follows
- * it, when that turned out. */
-static void tell_counts(struct js_realm *realm, struct sql_counts now, struct sql_counts end)
+/* For the script. */
+static void tell_counts(struct js_realm *realm, struct sql_counts counts)
 {
-    double *counts = worker_of(realm)->sql_counts;
+    double *out = worker_of(realm)->sql_counts;
 
-    counts[0] = now.read;
-    counts[1] = now.written;
-    counts[2] = end.read;
-    counts[3] = end.written;
+    out[0] = counts.read;
+    out[1] = counts.written;
+}
+
+/* For the script, too: those of a cursor that stands on its first row. */
+static void tell_first_counts(struct js_realm *realm, struct sql_counts counts)
+{
+    double *out = worker_of(realm)->sql_counts;
+
+    tell_counts(realm, counts);
+    out[2] = counts.read;
+    out[3] = counts.written;
 }
 
 static JSValueRef value_of(struct js_realm *realm, struct sql_value value)
@@ -147,10 +154,9 @@ static JSValueRef result_of(struct js_call *call, struct context *context,
     struct err_text why;
     struct sql_box *box;
     bool more = sql_cursor_has_row(cursor);
-    struct sql_counts counts = counts_of(cursor);
     int r;
 
-    tell_counts(realm, counts, counts);
+    tell_first_counts(realm, counts_of(cursor));
     if (columns == 0) {
         sql_cursor_close(cursor);
         return realm->undefined;
@@ -169,7 +175,7 @@ static JSValueRef result_of(struct js_call *call, struct context *context,
             sql_cursor_close(cursor);
         if (!database_worked(call, context, r, &why))
             return NULL;
-        tell_counts(realm, counts, counts_of(cursor));
+        tell_counts(realm, counts_of(cursor));
         more = sql_cursor_has_row(cursor);
     }
     if (!more) {
@@ -240,7 +246,6 @@ static JSValueRef api_sql_rows(struct js_call *call)
     struct js_realm *realm = call->realm;
     JSValueRef values[SQL_VALUES_MAX];
     struct err_text why;
-    struct sql_counts counts;
     JSValueRef result;
     size_t columns;
     size_t used = 0;
@@ -249,7 +254,7 @@ static JSValueRef api_sql_rows(struct js_call *call)
     if (box == NULL || !js_arg_integer(call, 1, 1, 1024, &rows))
         return NULL;
     if (box->cursor == NULL) {
-        tell_counts(realm, box->end_counts, box->end_counts);
+        tell_counts(realm, box->end_counts);
         return js_array_make(realm, 0, NULL);
     }
     columns = sql_cursor_column_count(box->cursor);
@@ -260,17 +265,15 @@ static JSValueRef api_sql_rows(struct js_call *call)
     }
     if ((size_t)rows * columns > SQL_VALUES_MAX)
         return js_throw_range_error(call, "too many rows at once");
-    counts = counts_of(box->cursor);
     while (sql_cursor_has_row(box->cursor) && used < (size_t)rows * columns) {
         row_of(realm, box->cursor, columns, values + used);
         used += columns;
-        counts = counts_of(box->cursor);
         if (!database_worked(call, context, sql_cursor_next(box->cursor, &why), &why)) {
             box_close(box);
             return NULL;
         }
     }
-    tell_counts(realm, counts, counts_of(box->cursor));
+    tell_counts(realm, counts_of(box->cursor));
     result = js_array_make(realm, used, values);
     if (!sql_cursor_has_row(box->cursor))
         box_close(box);
