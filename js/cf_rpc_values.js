@@ -47,6 +47,7 @@ const EXCEPTION = 8;
 
 const PREMATURE = "ReadableStream received over RPC disconnected prematurely.";
 const WRITER_GONE = "WritableStream received over RPC was disconnected because the remote execution context has ended.";
+const TOO_MANY = "Too many RPC stubs are in use. Dispose of those that are not needed any more.";
 const READER_LOCKED = "The ReadableStream has been locked to a reader.";
 const REMOTE_ONLY = "Remote RPC references can only be serialized for RPC.";
 
@@ -172,9 +173,9 @@ export function packResult(value) {
 
 /* Disposing of a result calls the result's own disposer where it was made. */
 function addDisposer(value, parcel) {
-  if (value === null || typeof value !== "object" || value instanceof RpcTarget) return;
+  if (value === null || typeof value !== "object" || value instanceof RpcTarget || sources.has(value)) return;
   const dispose = value[Symbol.dispose];
-  if (typeof dispose !== "function" || isReadableStream(value)) return;
+  if (typeof dispose !== "function") return;
   if (!disposers.has(dispose) || disposers.get(dispose).hidden) parcel.addTarget({ value: { [Symbol.dispose]: () => dispose.call(value) } });
 }
 
@@ -369,14 +370,14 @@ export function unpackParts(bytes, boxes) {
   try {
     arrival.value = deserialize(bytes, readHost);
     boxes?.forEach((box, index) => {
-      if (used.has(index)) return;
+      if (used.has(index) || box === null) return;
       arrival.hidden = true;
       arrival.references.push(new Reference(box));
     });
     return arrival;
   } catch (error) {
     boxes?.forEach((box, index) => {
-      if (!used.has(index)) new Reference(box).dispose();
+      if (!used.has(index) && box !== null) new Reference(box).dispose();
     });
     arrival.dispose();
     throw error;
@@ -401,7 +402,9 @@ export function disposable(arrival) {
 
 function takeBox(index) {
   reading.used.add(index);
-  return reading.boxes[index];
+  const box = reading.boxes[index];
+  if (box === null) throw new Error(TOO_MANY);
+  return box;
 }
 
 function readHost(number, read) {
@@ -483,8 +486,7 @@ function writableStreamTo(reference) {
         }
       },
       async close() {
-        await call("close", []);
-        reference.dispose();
+        await call("close", []).finally(() => reference.dispose());
       },
       async abort() {
         await call("abort", []).catch(() => {});

@@ -20,7 +20,10 @@
     "request/response bodies, and others) created in the context of one request handler cannot "   \
     "be accessed from a different request's handler. This is a limitation of Cloudflare Workers "  \
     "which allows us to improve overall performance."
-#define CANCELED_TEXT "The execution context responding to this call was canceled."
+#define TOO_MANY_STUBS_TEXT                                                                        \
+    "Too many RPC stubs are in use. Dispose of those that are not needed any more."
+#define TOO_MANY_CALLS_TEXT "Too many calls of RPC stubs of this execution context are under way."
+#define CANCELED_TEXT       "The execution context responding to this call was canceled."
 
 /*
  * A target, seen by its owner's shard:
@@ -290,10 +293,14 @@ JSValueRef rpc_cargo_value(struct context *context, struct cargo *base)
     boxes = js_array_make(realm, 0, NULL);
     for (size_t i = 0; i < cargo->count; i++) {
         struct rpc_item *item = &cargo->items[i];
-        JSValueRef box = item->pipe != NULL ? body_reader_box(realm, item->pipe)
-                                            : import_box(context, item->target);
+        JSValueRef box = realm->null;
 
-        *item = (struct rpc_item){0};
+        if (item->pipe != NULL)
+            box = body_reader_box(realm, item->pipe);
+        else if (context->import_count < LIMIT_RPC_IMPORTS)
+            box = import_box(context, item->target);
+        if (box != realm->null)
+            *item = (struct rpc_item){0};
         JSObjectSetPropertyAtIndex(realm->ctx, boxes, (unsigned)i, box, &exception);
     }
     return boxes;
@@ -307,8 +314,9 @@ struct rpc_visit {
     struct event *event;
     struct shard *sender;
     struct event_result result;
-    struct delivery *delivery; /* while JavaScript has it */
-    struct list link;          /* context.visits */
+    struct context *context; /* while JavaScript has it; with the next two */
+    struct delivery *delivery;
+    struct list link; /* context.visits */
 };
 
 static struct rpc_target *callee_of(const struct event *event)
@@ -344,6 +352,8 @@ static void visit_return(struct rpc_visit *visit)
 void rpc_visit_finish(struct rpc_visit *visit, struct event_result *result)
 {
     list_remove(&visit->link);
+    visit->context->visit_count--;
+    visit->context = NULL;
     visit->delivery = NULL;
     visit->result = *result;
     *result = (struct event_result){0};
@@ -359,8 +369,10 @@ static void visit_deliver(struct rpc_visit *visit, struct context *context)
     JSValueRef argv[6];
 
     delivery->visit = visit;
+    visit->context = context;
     visit->delivery = delivery;
     list_push_back(&context->visits, &visit->link);
+    context->visit_count++;
     context->refs++;
     context_enter(context);
     argv[0] = worker->realm->undefined;
@@ -389,12 +401,15 @@ static void visit_arrived(struct message *message)
     struct rpc_visit *visit = container_of(message, struct rpc_visit, message);
     struct rpc_target *target = callee_of(visit->event);
 
-    if (target->aim.over) {
+    if (target->aim.over)
         visit->result.failure = failure_create("Error", EVENT_AIM_OVER_TEXT, NULL, 0);
+    else if (target->pending.context->visit_count >= LIMIT_MAILBOX_EVENTS)
+        visit->result.failure =
+            failure_create("Error", TOO_MANY_CALLS_TEXT, NULL, FAILURE_OVERLOADED);
+    if (visit->result.failure != NULL)
         visit_return(visit);
-        return;
-    }
-    visit_deliver(visit, target->pending.context);
+    else
+        visit_deliver(visit, target->pending.context);
 }
 
 void rpc_send(struct shard *sender, struct rpc_target *target, struct event *event)
@@ -447,8 +462,7 @@ static JSValueRef make_target(struct js_call *call)
     if (context == NULL)
         return NULL;
     if (context->target_count >= LIMIT_RPC_TARGETS || context->import_count >= LIMIT_RPC_IMPORTS)
-        return js_throw_error(call, "Too many RPC stubs are in use. Dispose of those that are not "
-                                    "needed any more.");
+        return js_throw_error(call, TOO_MANY_STUBS_TEXT);
     return import_box(context, target_create(context, call->argv[0]));
 }
 
@@ -456,19 +470,23 @@ static JSValueRef make_target(struct js_call *call)
 static JSValueRef dup_import(struct js_call *call)
 {
     struct context *context = context_require(call);
-    struct rpc_target *target = context != NULL ? rpc_target_arg(call, context, 0) : NULL;
+    struct rpc_target *target;
 
+    if (context == NULL)
+        return NULL;
+    if (context->import_count >= LIMIT_RPC_IMPORTS)
+        return js_throw_error(call, TOO_MANY_STUBS_TEXT);
+    target = rpc_target_arg(call, context, 0);
     return target != NULL ? import_box(context, target) : NULL;
 }
 
-/* rpc_drop(box) */
+/* rpc_drop(box): other boxes than imports are left to the collector */
 static JSValueRef drop_import(struct js_call *call)
 {
-    struct rpc_import *import = js_arg_box(call, 0, &import_type);
+    struct rpc_import *import = js_box_open(call->realm, call->argv[0], &import_type);
 
-    if (import == NULL)
-        return NULL;
-    import_let_go(import);
+    if (import != NULL)
+        import_let_go(import);
     return call->realm->undefined;
 }
 

@@ -37,8 +37,8 @@ void rpc_target_unref(struct rpc_target *target);
  * False: thrown. */
 bool rpc_cargo_arg(struct js_call *call, struct context *context, size_t i, struct cargo **cargo);
 
-/* What `cargo` has as an array of boxes of `context`, to which it belongs from then on; undefined
- * for nothing. `cargo` may be NULL. */
+/* What `cargo` has as an array of boxes of `context`, to which it belongs from then on, null for
+ * what would be one import too many; undefined for nothing. `cargo` may be NULL. */
 JSValueRef rpc_cargo_value(struct context *context, struct cargo *cargo);
 
 /* Calls the target: takes both over, a call's event and the reference. Not in a turn of another

@@ -153,6 +153,7 @@ static void replied(struct event *event, struct event_result *result)
         show_response(question, result->response);
     else
         tell_value(question, result->value);
+    cargo_destroy(result->cargo); /* references mean nothing here */
     *result = (struct event_result){0};
 }
 
