@@ -172,11 +172,25 @@ int http_response_send(struct http_request *req, unsigned status, struct bytes r
     return 0;
 }
 
+/* Will the client miss the rest without being told? Then what was said before can still reach it. */
+static bool tells_its_end(const struct http_connection *conn)
+{
+    if (conn->out_empty || conn->out_excess)
+        return false;
+    return conn->out_kind == HTTP_BODY_CHUNKED ||
+           (conn->out_kind == HTTP_BODY_LENGTH && conn->out_left > 0);
+}
+
 void http_response_abort(struct http_request *req)
 {
     struct http_connection *conn = req->connection;
     int r;
 
+    if (conn->head_sent && tells_its_end(conn)) {
+        connection_free_request(conn);
+        connection_finish(conn);
+        return;
+    }
     if (conn->head_sent) {
         cut_off(conn);
         return;

@@ -102,7 +102,8 @@ void http_response_end(struct http_request *req);
 int http_response_send(struct http_request *req, unsigned status, struct bytes reason,
                        const struct http_header *headers, size_t header_count, struct bytes body);
 
-/* Give up: 500 if no head was sent, else a reset so that the client sees the answer is cut. */
+/* Give up: 500 if no head was sent; else what was written is sent and the connection closed, with a
+ * reset where the client would take the answer for complete. */
 void http_response_abort(struct http_request *req);
 
 struct http_upgrade {
