@@ -8,7 +8,6 @@
 #include "actor/failure.h"
 #include "actor/fetch.h"
 #include "actor/namespace.h"
-#include "api/body.h"
 #include "api/pure.h"
 #include "api/worker_parts.h"
 #include "base/assert.h"
@@ -271,7 +270,6 @@ static void destroy(struct worker *worker)
     map_u64_fini(&worker->timers);
     map_u64_fini(&worker->holds);
     map_u64_fini(&worker->sections);
-    writers_unref(worker->writers);
     mem_free(worker->classes);
     mem_free(worker->links);
     mem_free(worker);
@@ -291,7 +289,6 @@ int worker_create(struct worker **out, const struct worker_options *options, str
     map_u64_init(&worker->timers);
     map_u64_init(&worker->holds);
     map_u64_init(&worker->sections);
-    worker->writers = writers_create();
     list_init(&worker->requests);
     list_init(&worker->answers);
     worker->realm = js_realm_create(options->engine, worker);
