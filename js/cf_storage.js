@@ -140,9 +140,9 @@ class StorageOperations {
       if (count === 0) throw this.#missing("put", "string or object");
       const several = isObject(keyOrEntries) && !Array.isArray(keyOrEntries);
       const key = several ? undefined : toDOMString(keyOrEntries);
+      const entries = several ? Object.entries(keyOrEntries) : undefined;
       if (options !== undefined) checkDictionary(options, 3, "PutOptions", "put", this._place);
       if (several) {
-        const entries = Object.entries(keyOrEntries);
         if (valueOrOptions !== undefined && valueOrOptions !== null && !isObject(valueOrOptions)) throw new TypeError(PUT_FORMS);
         const pairs = [];
         for (const [key, value] of entries) {

@@ -391,6 +391,7 @@ void database_close(struct database *db)
         database_destroy(db);
         return;
     }
+    statement_cache_clear(&db->statements); /* the next user prepares its own, as if it were opened */
     db->parked = true;
     list_push_back(&shard->parked, &db->parked_link);
 }

@@ -32,6 +32,11 @@ static void shrink(struct statement_cache *cache, size_t size_bytes)
     }
 }
 
+void statement_cache_clear(struct statement_cache *cache)
+{
+    shrink(cache, 0);
+}
+
 void statement_cache_fini(struct statement_cache *cache)
 {
     if (cache->idle.next == NULL)

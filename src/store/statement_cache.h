@@ -52,6 +52,9 @@ void statement_cache_init(struct statement_cache *cache, size_t size_bytes_max);
 /* Finalizes all that are idle; none may be out. */
 void statement_cache_fini(struct statement_cache *cache);
 
+/* The same, and it is as it was when it was new. */
+void statement_cache_clear(struct statement_cache *cache);
+
 /* The statement for this text, taken out, or NULL. */
 struct statement *statement_cache_take(struct statement_cache *cache, struct bytes text);
 
