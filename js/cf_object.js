@@ -67,7 +67,7 @@ export function deliverFetch(record, event, method, url, headers, body, cf) {
     fail(event, new Error(NO_FETCH));
     return;
   }
-  const request = requestFromNative(method, url, headers, body, cf === undefined ? undefined : JSON.parse(cf));
+  const request = requestFromNative(method, url, headers, body, cf);
   settle(
     event,
     () => handler.call(record.instance, request),
@@ -81,9 +81,16 @@ export function deliverFetch(record, event, method, url, headers, body, cf) {
  */
 export function deliverCall(record, event, name, args, boxes, target) {
   const give = (bytes, out) => natives.event_value(event, bytes, out);
-  const more = target !== undefined && record !== undefined ? METHOD : 0;
-  const answer = target === undefined ? answerCall(record.instance, record.kind, name, args, boxes, give) : answerTarget(target, args, boxes, give);
-  answer.catch((error) => (error instanceof MethodThrew ? fail(event, error.thrown, record === undefined ? 0 : METHOD) : fail(event, error, more)));
+  const failed = (error) => {
+    if (error instanceof MethodThrew) fail(event, error.thrown, record === undefined ? 0 : METHOD);
+    else fail(event, error, target !== undefined && record !== undefined ? METHOD : 0);
+  };
+  try {
+    const answer = target === undefined ? answerCall(record.instance, record.kind, name, args, boxes, give) : answerTarget(target, args, boxes, give);
+    answer.catch(failed);
+  } catch (error) {
+    failed(error);
+  }
 }
 
 export { releaseTarget };

@@ -32,7 +32,7 @@ import { receiveError, METHOD, RESET } from "./cf_errors.js";
 import { isDOMException } from "./dom_exception.js";
 import { isObject } from "./webidl.js";
 import { describeThrown } from "./stack.js";
-import { Arrival, disposable, packArguments, packResult, Reference, send, setStubMakers, sources, unpack, unpackParts, unsendable } from "./cf_rpc_values.js";
+import { Arrival, disposable, packArguments, packResult, Reference, send, setStubMakers, sources, unpack, unpackParts } from "./cf_rpc_values.js";
 
 const PATH_MAX = 65;
 const STUB_DISPOSED = "RPC stub used after being disposed.";
@@ -43,18 +43,25 @@ const GONE = "The execution context which hosts this callback is no longer runni
 
 const illegal = () => new TypeError("Illegal constructor");
 
+/* Their methods are bound by the proxies themselves; those of the prototypes are for whoever looks for them there. */
+function ownMethod(self, name, inherited) {
+  const method = self?.[name];
+  if (typeof method !== "function" || method === inherited) throw new TypeError("Illegal invocation");
+  return method;
+}
+
 export class RpcPromise {
   constructor() {
     throw illegal();
   }
   then(...steps) {
-    return valueOf(this).then(...steps);
+    return ownMethod(this, "then", RpcPromise.prototype.then)(...steps);
   }
   catch(step) {
-    return valueOf(this).catch(step);
+    return ownMethod(this, "catch", RpcPromise.prototype.catch)(step);
   }
   finally(step) {
-    return valueOf(this).finally(step);
+    return ownMethod(this, "finally", RpcPromise.prototype.finally)(step);
   }
 }
 
@@ -63,13 +70,13 @@ export class RpcProperty {
     throw illegal();
   }
   then(...steps) {
-    return valueOf(this).then(...steps);
+    return ownMethod(this, "then", RpcProperty.prototype.then)(...steps);
   }
   catch(step) {
-    return valueOf(this).catch(step);
+    return ownMethod(this, "catch", RpcProperty.prototype.catch)(step);
   }
   finally(step) {
-    return valueOf(this).finally(step);
+    return ownMethod(this, "finally", RpcProperty.prototype.finally)(step);
   }
 }
 
@@ -108,17 +115,12 @@ Object.defineProperty(RpcStub.prototype, Symbol.dispose, {
   writable: true,
   configurable: true,
 });
-Object.defineProperty(RpcPromise.prototype, Symbol.dispose, {
-  value: function dispose() {
-    const wildcard = unsendable.get(this);
-    wildcard?.arrived?.dispose();
-    wildcard?.source.dispose();
-  },
-  writable: true,
-  configurable: true,
-});
+const inheritedDispose = function dispose() {
+  ownMethod(this, Symbol.dispose, inheritedDispose)();
+};
+Object.defineProperty(RpcPromise.prototype, Symbol.dispose, { value: inheritedDispose, writable: true, configurable: true });
 
-/* A function that is nothing but callable; what scripts put on the proxy goes here. */
+/* A function that is nothing but callable. */
 function makeCallable(prototype) {
   const callable = () => {};
   delete callable.name;
@@ -128,12 +130,9 @@ function makeCallable(prototype) {
 
 /* Behind each of the three: names that the class does not have lead elsewhere. */
 class Wildcard {
-  constructor(source, path, name) {
+  constructor(source, path) {
     this.source = source;
     this.path = path;
-    this.name = name;
-    this.value = undefined; // of a promise or property: a promise of it, once somebody asked
-    this.arrived = undefined; // what came of that
   }
 
   get(target, name, receiver) {
@@ -151,45 +150,70 @@ class Wildcard {
   }
 }
 
-/* Every property has the same callable: they are made for one call each. */
-class PropertyWildcard extends Wildcard {
+/* Promises and properties are made for one call each: they share what they are callable by. */
+class Thenable extends Wildcard {
+  constructor(source, path) {
+    super(source, path);
+    this.value = undefined; // a promise of what it stands for, once somebody asked
+    this.arrived = undefined; // what came of that
+  }
+
+  promise() {
+    return (this.value ??= attempt(this.source, this.path, undefined).then((arrived) => disposable((this.arrived = arrived))));
+  }
+
+  get(target, name, receiver) {
+    switch (name) {
+      case "then":
+        return (...steps) => this.promise().then(...steps);
+      case "catch":
+        return (step) => this.promise().catch(step);
+      case "finally":
+        return (step) => this.promise().finally(step);
+      default:
+        return super.get(target, name, receiver);
+    }
+  }
+
   set() {
     return false;
   }
 }
 
-const propertyCallable = makeCallable(RpcProperty.prototype);
+class PromiseWildcard extends Thenable {
+  get(target, name, receiver) {
+    return name === Symbol.dispose ? () => this.dispose() : super.get(target, name, receiver);
+  }
 
-/* What awaiting a promise or a property gives. */
-function valueOf(proxy) {
-  const wildcard = unsendable.get(proxy);
-  if (wildcard === undefined) throw new TypeError("Illegal invocation");
-  return (wildcard.value ??= attempt(wildcard.source, wildcard.path, undefined).then((arrived) => disposable((wildcard.arrived = arrived))));
+  dispose() {
+    this.arrived?.dispose();
+    this.source.dispose();
+  }
 }
+
+const propertyCallable = makeCallable(RpcProperty.prototype);
+const promiseCallable = makeCallable(RpcPromise.prototype);
 
 export function makeProperty(source, path) {
   if (path.length > PATH_MAX) throw new TypeError("RPC pipelined property path is too deep (max 64).");
-  const wildcard = new PropertyWildcard(source, path, "RpcProperty");
-  const proxy = new Proxy(propertyCallable, wildcard);
-  unsendable.set(proxy, wildcard);
-  return proxy;
+  return new Proxy(propertyCallable, new Thenable(source, path));
 }
 
 function makeStub(reference) {
-  const proxy = new Proxy(makeCallable(RpcStub.prototype), new Wildcard(reference, [], "RpcStub"));
+  const proxy = new Proxy(makeCallable(RpcStub.prototype), new Wildcard(reference, []));
   sources.set(proxy, reference);
   return proxy;
 }
 
-setStubMakers({ makeStub });
-
 /* `arrives` promises an Arrival from an object of that id, if it is one. */
 function makePromise(arrives, hex) {
-  const wildcard = new Wildcard(new Result(arrives, hex), [], "RpcPromise");
-  const proxy = new Proxy(makeCallable(RpcPromise.prototype), wildcard);
-  unsendable.set(proxy, wildcard);
-  return proxy;
+  return new Proxy(promiseCallable, new PromiseWildcard(new Result(arrives, hex), []));
 }
+
+setStubMakers({
+  makeStub,
+  nameUnsendable: (value) => (value instanceof RpcPromise ? "RpcPromise" : value instanceof RpcProperty ? "RpcProperty" : undefined),
+});
 
 /* -- sources ------------------------------------------------------------------------------------ */
 
@@ -298,14 +322,6 @@ export class MethodThrew {
   }
 }
 
-async function runMethod(run) {
-  try {
-    return await run();
-  } catch (error) {
-    throw error instanceof Error && !isDOMException(error) ? new MethodThrew(error) : error;
-  }
-}
-
 /* A member of an instance or a target of RPC. */
 function memberOf(instance, name) {
   const descriptor = rpcMember(instance, name);
@@ -319,55 +335,80 @@ function refuseReserved(names, name) {
   if (names.has(name)) throw new TypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
 }
 
+/* Something that a call is for: a value, and whose method it is. */
+class Place {
+  constructor(value, self) {
+    this.value = value;
+    this.self = self;
+    this.elsewhere = undefined; // a promise of an Arrival: the rest of the path was below a stub
+  }
+
+  /* Goes on to path[at…]; `args` go along if the way leads through a stub. */
+  follow(path, at, args) {
+    for (; at < path.length; at++) {
+      const source = at > 0 && (typeof this.value === "function" || typeof this.value === "object") && this.value !== null ? sources.get(this.value) : undefined;
+      if (source !== undefined) {
+        this.elsewhere = source.call(path.slice(at), args, true);
+        return this;
+      }
+      this.self = this.value;
+      if (this.value instanceof RpcTarget) {
+        refuseReserved(RESERVED_BY_TARGETS, path[at]);
+        this.value = memberOf(this.value, path[at]);
+      } else this.value = step(this.value, path, at);
+    }
+    return this;
+  }
+}
+
 /*
- * path[at…] below `value`, called with `args` or read. `self` is whose method `value` is, if there is
- * nothing below.
+ * give(bytes, boxes) with what is at the end of `path`, called with `args` or read; `find` gives the
+ * Place. The arguments that `arrived` are over with the call.
  */
-async function reach(value, self, path, at, args) {
-  for (; at < path.length; at++) {
-    const source = sources.get(value);
-    if (source !== undefined && at > 0) return (await source.call(path.slice(at), args, true)).value;
-    self = value;
-    if (value instanceof RpcTarget) {
-      refuseReserved(RESERVED_BY_TARGETS, path[at]);
-      value = memberOf(value, path[at]);
-    } else value = step(value, path, at);
-  }
-  if (args === undefined) return value;
-  if (typeof value !== "function") throw noFunction(path);
-  return runMethod(() => Reflect.apply(value, self, args));
-}
-
-/* give(bytes, boxes) with what `find` gives; the arguments are over with the call. */
-async function answer(find, args, give) {
+async function answer(find, path, args, arrived, give) {
   try {
-    send(packResult(await find()), give);
+    const place = find();
+    let result;
+    if (place.elsewhere !== undefined) result = (await place.elsewhere).value;
+    else if (args === undefined) result = await place.value;
+    else if (typeof place.value !== "function") throw noFunction(path);
+    else
+      try {
+        result = await Reflect.apply(place.value, place.self, args);
+      } catch (error) {
+        throw error instanceof Error && !isDOMException(error) ? new MethodThrew(error) : error;
+      }
+    send(packResult(result), give);
   } finally {
-    args.dispose();
+    arrived?.dispose();
   }
 }
 
-/** A call of the object: `name`, with an array of arguments or { path, args } in the bytes. */
-export async function answerCall(instance, kind, name, bytes, boxes, give) {
-  const arrived = bytes === undefined ? new Arrival() : unpackParts(bytes, boxes);
-  const deep = arrived.value !== undefined && !Array.isArray(arrived.value);
+function findMember(instance, kind, path, args) {
+  if (kind === "legacy-actor")
+    throw new TypeError(
+      "The receiving Durable Object does not support RPC, because its class was not declared with `extends DurableObject`. In order to enable RPC, make sure your class extends the special class `DurableObject`, which can be imported from the module \"cloudflare:workers\".",
+    );
+  refuseReserved(RESERVED_METHODS, path[0]);
+  const place = new Place(memberOf(instance, path[0]), instance);
+  return path.length === 1 ? place : place.follow(path, 1, args);
+}
+
+/** A call of the object: `name`, with an array of arguments or { path, args } in the bytes, or to be read. */
+export function answerCall(instance, kind, name, bytes, boxes, give) {
+  const arrived = bytes === undefined ? undefined : unpackParts(bytes, boxes);
+  const deep = arrived !== undefined && !Array.isArray(arrived.value);
   const path = deep ? [name, ...arrived.value.path] : [name];
-  const args = deep ? arrived.value.args : arrived.value;
-  return answer(async () => {
-    if (kind === "legacy-actor")
-      throw new TypeError(
-        "The receiving Durable Object does not support RPC, because its class was not declared with `extends DurableObject`. In order to enable RPC, make sure your class extends the special class `DurableObject`, which can be imported from the module \"cloudflare:workers\".",
-      );
-    refuseReserved(RESERVED_METHODS, name);
-    return reach(memberOf(instance, name), instance, path, 1, args);
-  }, arrived, give);
+  const args = deep ? arrived.value.args : arrived?.value;
+  return answer(() => findMember(instance, kind, path, args), path, args, arrived, give);
 }
 
 /** A call of something that was handed out. */
-export async function answerTarget({ value, holder }, bytes, boxes, give) {
+export function answerTarget({ value, holder }, bytes, boxes, give) {
   const arrived = unpackParts(bytes, boxes);
   const [path, args, member] = arrived.value;
-  return answer(() => reach(value, member && holder !== undefined ? holder : value, path, 0, args), arrived, give);
+  const self = member && holder !== undefined ? holder : value;
+  return answer(() => new Place(value, self).follow(path, 0, args), path, args, arrived, give);
 }
 
 /** Nobody has the target any more. */

@@ -54,24 +54,24 @@ const REMOTE_ONLY = "Remote RPC references can only be serialized for RPC.";
 /** Stubs of every kind → what calls go through: a Reference, or the source of an object's stub. */
 export const sources = new WeakMap();
 
-/** Things of RPC that are no stubs and cannot travel: proxy → its handler, with the `name` of its class. */
-export const unsendable = new WeakMap();
-
 /** Makes the stub of a reference; cf_rpc.js. */
 let makeStub;
 /** Makes the stub of an object that arrived; cf_namespace.js. */
 let makeServiceStub;
+/** The class of what is of RPC and no stub, and cannot travel. */
+let nameUnsendable;
 
 export function setStubMakers(makers) {
   makeStub = makers.makeStub ?? makeStub;
   makeServiceStub = makers.makeServiceStub ?? makeServiceStub;
+  nameUnsendable = makers.nameUnsendable ?? nameUnsendable;
 }
 
 setRemoteName((value) => {
   if (value instanceof RpcTarget) throw dataCloneError(REMOTE_ONLY);
   const source = sources.get(value);
   if (source !== undefined) return source instanceof Reference ? "RpcStub" : undefined;
-  return unsendable.get(value)?.name;
+  return nameUnsendable(value);
 });
 
 /** The right to call something that belongs to another context, until it is disposed of. */
@@ -92,14 +92,16 @@ export class Reference {
 /* -- out ---------------------------------------------------------------------------------------- */
 
 class Parcel {
-  bytes;
-  boxes;
-  made = []; // boxes of targets that exist for this parcel only
-  moved = []; // references that go over to the receiver
-  pumps = []; // streams that begin to flow when it is sent
+  bytes = undefined;
+  boxes = undefined;
+  /* Most parcels have none of these. */
+  made = undefined; // boxes of targets that exist for this parcel only
+  moved = undefined; // references that go over to the receiver
+  pumps = undefined; // streams that begin to flow when it is sent
 
-  constructor(moves) {
+  constructor(moves, isResult) {
     this.moves = moves;
+    this.isResult = isResult;
   }
 
   add(box) {
@@ -109,32 +111,32 @@ class Parcel {
 
   addTarget(record) {
     const box = natives.rpc_target(record);
-    this.made.push(box);
+    (this.made ??= []).push(box);
     return this.add(box);
   }
 
   addReference(reference) {
     if (reference.box === undefined) return -1;
-    if (this.moves) this.moved.push(reference);
+    if (this.moves) (this.moved ??= []).push(reference);
     return this.add(reference.box);
   }
 
   addPump(stream) {
     const pipe = natives.pipe_create();
-    this.pumps.push(() => pump(stream, pipe));
+    (this.pumps ??= []).push(() => pump(stream, pipe));
     return this.add(pipe);
   }
 
   /** It is on its way. */
   sent() {
-    for (const box of this.made) natives.rpc_drop(box);
-    for (const reference of this.moved) reference.dispose();
-    for (const start of this.pumps) start();
+    this.kept();
+    this.moved?.forEach((reference) => reference.dispose());
+    this.pumps?.forEach((start) => start());
   }
 
   /** It will not be. */
   kept() {
-    for (const box of this.made) natives.rpc_drop(box);
+    this.made?.forEach((box) => natives.rpc_drop(box));
   }
 }
 
@@ -146,8 +148,7 @@ let open = null; // the parcel that is being written
  */
 function pack(value, moves, isResult) {
   const before = open;
-  const parcel = new Parcel(moves);
-  parcel.isResult = isResult;
+  const parcel = new Parcel(moves, isResult);
   open = parcel;
   try {
     parcel.bytes = serialize(value, "rpc", describeHost);
@@ -212,7 +213,7 @@ function describeHost(value, holder) {
 function describeFunction(value, holder) {
   const source = sources.get(value);
   if (source !== undefined) return [STUB, open.addReference(source)];
-  const name = unsendable.get(value)?.name;
+  const name = nameUnsendable(value);
   if (name !== undefined) throw dataCloneError(`Could not serialize object of type "${name}". This type does not support serialization.`);
   return [STUB, open.addTarget({ value: duplicate(value, "function", "function", (x) => typeof x === "function"), holder })];
 }
@@ -343,12 +344,17 @@ function describeWritable(stream) {
 
 /** A value that arrived, and the references that came with it. */
 export class Arrival {
-  value;
-  references = [];
+  value = undefined;
+  references = undefined; // most have none
   hidden = false; // some of them are disposers of the sender's
 
+  add(reference) {
+    (this.references ??= []).push(reference);
+    return reference;
+  }
+
   dispose() {
-    for (const reference of this.references) reference.dispose();
+    this.references?.forEach((reference) => reference.dispose());
   }
 }
 
@@ -372,7 +378,7 @@ export function unpackParts(bytes, boxes) {
     boxes?.forEach((box, index) => {
       if (used.has(index) || box === null) return;
       arrival.hidden = true;
-      arrival.references.push(new Reference(box));
+      arrival.add(new Reference(box));
     });
     return arrival;
   } catch (error) {
@@ -434,9 +440,7 @@ function readHost(number, read) {
 }
 
 function readStub(index) {
-  const reference = new Reference(index < 0 ? undefined : takeBox(index));
-  reading.arrival.references.push(reference);
-  return makeStub(reference);
+  return makeStub(reading.arrival.add(new Reference(index < 0 ? undefined : takeBox(index))));
 }
 
 function readContent(content, fromBytes, fromPipe) {
