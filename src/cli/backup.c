@@ -47,7 +47,7 @@ static int fail_asking(const char *data, int fault)
 
 static int ask(const char *data, const char *to)
 {
-    struct buf answer = {0};
+    struct buf words = {0};
     char here[PATH_MAX] = "";
     char *line;
     int status = 0;
@@ -58,16 +58,13 @@ static int ask(const char *data, const char *to)
     if (to[0] != '/' && getcwd(here, sizeof here) == NULL)
         return fail("the current folder has no name");
     line = to[0] == '/' ? mem_format("backup %s", to) : mem_format("backup %s/%s", here, to);
-    r = control_ask(data, line, &answer);
+    r = control_ask(data, line, &words);
     if (r < 0)
         status = fail_asking(data, r);
-    else if (answer.len == 0)
-        status = fail("the process ended before the copy was complete");
-    else if (strcmp(buf_string(&answer), "ok") != 0)
-        status = fail(strncmp(buf_string(&answer), "error ", 6) == 0 ? buf_string(&answer) + 6
-                                                                     : buf_string(&answer));
+    else if (r == CONTROL_REFUSED)
+        status = fail(buf_string(&words));
     mem_free(line);
-    buf_fini(&answer);
+    buf_fini(&words);
     return status;
 }
 

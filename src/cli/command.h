@@ -35,6 +35,7 @@ int command_misuse(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 extern const struct command command_backup;
+extern const struct command command_deploy;
 extern const struct command command_dev;
 extern const struct command command_export;
 extern const struct command command_import;

@@ -8,9 +8,9 @@
 #include "cli/command.h"
 #include "cli/option.h"
 
-static const struct command *const commands[] = {&command_dev,     &command_serve,  &command_backup,
-                                                 &command_restore, &command_export, &command_import,
-                                                 &command_inspect, &command_version};
+static const struct command *const commands[] = {
+    &command_dev,    &command_serve,  &command_deploy,  &command_backup, &command_restore,
+    &command_export, &command_import, &command_inspect, &command_version};
 
 enum {
     COMMANDS = sizeof commands / sizeof *commands,

@@ -1,6 +1,7 @@
 #include "server/bundle.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,9 +49,31 @@ struct build {
     unsigned open;                       /* handles of the running program */
     void (*exited)(struct build *build); /* the step that follows the running one */
     uint64_t started_ns;
+    void (*say)(void *data, const char *text);
     void (*done)(void *data, struct bundle *bundle);
     void *data;
 };
+
+/* Words for the user. */
+__attribute__((format(printf, 2, 3))) static void say(const struct build *build, const char *format,
+                                                      ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = mem_format_va(format, args);
+    va_end(args);
+    build->say(build->data, text);
+    mem_free(text);
+}
+
+/* What esbuild has said. */
+static void say_again(const struct build *build, const struct buf *said)
+{
+    if (said->len > 0)
+        say(build, "%.*s", (int)said->len, (const char *)said->data);
+}
 
 static void build_end(struct build *build, struct bundle *bundle)
 {
@@ -106,8 +129,8 @@ static void on_said(uv_stream_t *stream, ssize_t got, const uv_buf_t *room)
         handle_close((uv_handle_t *)stream);
 }
 
-/* Run a program in `cwd` and then call `exited`. What it says goes to our stderr; at once, or into
- * build->said for esbuild. */
+/* Run a program in `cwd` and then call `exited`. What it says goes to our stderr, or, for esbuild,
+ * into build->said. */
 static void build_run(struct build *build, char **arguments, const char *cwd, bool hold_back,
                       void (*exited)(struct build *build))
 {
@@ -142,7 +165,7 @@ static void build_run(struct build *build, char **arguments, const char *cwd, bo
         uv_read_start((uv_stream_t *)&build->pipe, on_room, on_said);
     if (r == 0)
         return;
-    fprintf(stderr, "error: cannot run %s: %s\n", arguments[0], uv_strerror(r));
+    say(build, "error: cannot run %s: %s\n", arguments[0], uv_strerror(r));
     build->failed = true;
     handle_close((uv_handle_t *)&build->process);
     if (hold_back)
@@ -167,7 +190,7 @@ static struct bundle *bundle_load(const struct build *build, char *path)
     bundle->path = path;
     bundle->lower_async = build->lower_async;
     if (r < 0) {
-        fprintf(stderr, "error: %s cannot be read: %s\n", path, strerror(-r));
+        say(build, "error: %s cannot be read: %s\n", path, strerror(-r));
         bundle_destroy(bundle);
         bundle = NULL;
     } else {
@@ -246,7 +269,7 @@ static void esbuild_exited(struct build *build)
         build->failed = true;
     retry = again(build, buf_bytes(&metafile));
     if (!retry) {
-        fwrite(build->said.data, 1, build->said.len, stderr);
+        say_again(build, &build->said);
         if (!build->failed && build->as_module)
             bundle_from_module(build, path);
         if (!build->failed)
@@ -324,8 +347,7 @@ static struct bundle *build_recall(struct build *build)
     if (bundle == NULL)
         return NULL;
     log_debug("bundle: nothing has changed, esbuild does not run");
-    if (build->memo.said.len > 0)
-        fwrite(build->memo.said.data, 1, build->memo.said.len, stderr);
+    say_again(build, &build->memo.said);
     bundle->memo = build->memo;
     bundle->kept = true;
     build->memo = (struct bundle_memo){0};
@@ -341,11 +363,11 @@ static void build_plain(struct build *build, char *main)
     build->lower_async = false;
     bundle = bundle_load(build, main);
     if (bundle != NULL && esbuild_needed(main, buf_bytes(&bundle->script))) {
-        fprintf(stderr,
-                "error: esbuild is needed to bundle %s, and there is none in node_modules, beside "
-                "this program or on PATH.\n"
-                "       Run: npm install --save-dev esbuild\n",
-                main);
+        say(build,
+            "error: esbuild is needed to bundle %s, and there is none in node_modules, beside "
+            "this program or on PATH.\n"
+            "       Run: npm install --save-dev esbuild\n",
+            main);
         bundle_destroy(bundle);
         bundle = NULL;
     }
@@ -362,7 +384,7 @@ static void build_bundle(struct build *build)
     int r;
 
     if (build->failed) {
-        fprintf(stderr, "error: build.command failed: %s\n", project->build_command);
+        say(build, "error: build.command failed: %s\n", project->build_command);
         build_end(build, NULL);
         return;
     }
@@ -371,10 +393,10 @@ static void build_bundle(struct build *build)
     r = folder_make(build->out_dir);
     if (r < 0 || !file_exists(main)) {
         if (r < 0)
-            fprintf(stderr, "error: cannot make %s: %s\n", build->out_dir, strerror(-r));
+            say(build, "error: cannot make %s: %s\n", build->out_dir, strerror(-r));
         else
-            fprintf(stderr, "%s: error: \"main\" names %s, but there is no such file\n",
-                    project->config_path, project->main);
+            say(build, "%s: error: \"main\" names %s, but there is no such file\n",
+                project->config_path, project->main);
         mem_free(main);
         build_end(build, NULL);
         return;
@@ -427,6 +449,7 @@ struct build *build_start(struct loop *loop, const struct build_options *options
     build->out_dir = mem_strdup(options->out_dir);
     build->lower_async = options->lower_async;
     build->recall = options->recall;
+    build->say = options->say;
     build->started_ns = uv_hrtime();
     build->done = done;
     build->data = data;

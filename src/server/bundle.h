@@ -6,7 +6,7 @@
  * The project's code as one script: built by esbuild into `<project>/.dormouse/build`, after the
  * project's own build command if it has one, and read back; or what an earlier start built, if
  * nothing has changed since (bundle_memo.h). Runs on the control thread's loop; what esbuild
- * complains about goes straight to stderr, with file, line and the line itself.
+ * complains about is said with file, line and the line itself.
  *
  * A bundle is made once, read by all shards, and lives until the process ends or bundle_destroy().
  */
@@ -34,10 +34,11 @@ struct build_options {
     const char *out_dir;           /* copied */
     bool lower_async;              /* the last build of this project found node:async_hooks */
     bool recall;                   /* what an earlier start kept will do, if nothing has changed */
+    void (*say)(void *data, const char *text); /* words for the user; with done()'s data */
 };
 
 /* Builds; done() is called once, from the loop, with a bundle it owns or NULL after everything was
- * said on stderr. Never NULL. */
+ * said. Never NULL. */
 struct build *build_start(struct loop *loop, const struct build_options *options,
                           void (*done)(void *data, struct bundle *bundle), void *data);
 

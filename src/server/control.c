@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "server/deploy.h"
 #include "server/restore_tool.h"
 #include "store/backup.h"
 #include "store/restore.h"
@@ -29,6 +30,7 @@ enum {
 
 struct control {
     struct store *store;                 /* borrowed */
+    struct deploy *deploy;               /* borrowed */
     _Atomic(struct shard_group *) group; /* borrowed; NULL: no objects yet */
     pthread_t thread;
     int dir;      /* the data directory */
@@ -97,28 +99,49 @@ static int order_restore(struct control *control, const char *line, struct err_t
     return r;
 }
 
+static int order_backup(struct control *control, const char *path, struct err_text *why)
+{
+    if (path[0] != '/') {
+        err_text_set(why, "an absolute path is needed");
+        return CONTROL_REFUSED;
+    }
+    return store_backup(control->store, path, why);
+}
+
+static int order_deploy(struct control *control, const char *path, struct buf *words)
+{
+    enum deploy_result result = deploy_order(control->deploy, path[0] != '\0' ? path : NULL, words);
+
+    if (result == DEPLOY_STOPPING)
+        buf_append_string(words, "the process is stopping");
+    return result == DEPLOY_DONE ? 0 : CONTROL_REFUSED;
+}
+
+/* What stands behind `command` on the line; NULL: it is another command. */
+static const char *behind(const char *line, const char *command)
+{
+    size_t len = strlen(command);
+
+    return strncmp(line, command, len) == 0 ? line + len : NULL;
+}
+
 static void obey(struct control *control, const char *line, struct buf *answer)
 {
-    static const char backup[] = "backup ";
-    static const char restore[] = RESTORE_TOOL_LINE;
     struct err_text why = {""};
+    struct buf words = {0};
+    const char *rest;
+    int r = CONTROL_REFUSED;
 
-    if (strncmp(line, restore, strlen(restore)) == 0) {
-        if (order_restore(control, line + strlen(restore), &why) == 0)
-            buf_append_string(answer, "ok\n");
-        else
-            buf_append_format(answer, "error %s\n", why.text);
-        return;
-    }
-
-    if (strncmp(line, backup, strlen(backup)) != 0 || line[strlen(backup)] != '/') {
-        buf_append_string(answer, "error this version does not know that command\n");
-        return;
-    }
-    if (store_backup(control->store, line + strlen(backup), &why) == 0)
-        buf_append_string(answer, "ok\n");
+    if ((rest = behind(line, RESTORE_TOOL_LINE)) != NULL)
+        r = order_restore(control, rest, &why);
+    else if ((rest = behind(line, "backup ")) != NULL)
+        r = order_backup(control, rest, &why);
+    else if ((rest = behind(line, "deploy ")) != NULL)
+        r = order_deploy(control, rest, &words);
     else
-        buf_append_format(answer, "error %s\n", why.text);
+        err_text_set(&why, "this version does not know that command");
+    buf_append_format(answer, "%s %s%s", r == 0 ? "ok" : "error", why.text, buf_string(&words));
+    buf_fini(&words);
 }
 
 static void attend(struct control *control, int client)
@@ -187,12 +210,14 @@ static void control_free(struct control *control)
     mem_free(control);
 }
 
-int control_create(struct control **out, struct store *store, const char *data_dir)
+int control_create(struct control **out, struct store *store, struct deploy *deploy,
+                   const char *data_dir)
 {
     struct control *control = mem_new(struct control);
     int r;
 
     control->store = store;
+    control->deploy = deploy;
     control->listener = -1;
     control->stop[0] = control->stop[1] = -1;
     control->dir = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -230,10 +255,41 @@ void control_destroy(struct control *control)
     control_free(control);
 }
 
-int control_ask(const char *data_dir, const char *line, struct buf *answer)
+/* ---- the other side ---- */
+
+static int read_all(int fd, struct buf *out)
+{
+    for (;;) {
+        ssize_t got = recv(fd, buf_reserve(out, LINE_MAX_BYTES), LINE_MAX_BYTES, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_raise(-errno);
+        if (got == 0)
+            return 0;
+        buf_added(out, (size_t)got);
+    }
+}
+
+static int take_answer(const struct buf *answer, struct buf *words)
+{
+    struct bytes all = buf_bytes(answer);
+    size_t space = bytes_find(all, BYTES(" "), 0);
+
+    buf_append_bytes(words, bytes_slice(all, space + 1, all.len));
+    if (bytes_equal(bytes_slice(all, 0, space), BYTES("ok")))
+        return CONTROL_DONE;
+    if (all.len == 0)
+        buf_append_string(words, "the process ended before it was done");
+    return CONTROL_REFUSED;
+}
+
+int control_ask(const char *data_dir, const char *line, struct buf *words)
 {
     int dir = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct sockaddr_un address;
+    struct buf answer = {0};
     int fd = -1;
     int r = 0;
 
@@ -248,9 +304,12 @@ int control_ask(const char *data_dir, const char *line, struct buf *answer)
     if (r == 0)
         r = send_all(fd, "\n");
     if (r == 0)
-        r = read_line(fd, answer);
+        r = read_all(fd, &answer);
+    if (r == 0)
+        r = take_answer(&answer, words);
     if (fd >= 0)
         close(fd);
     close(dir);
-    return r < 0 ? err_pass(r) : 0;
+    buf_fini(&answer);
+    return r < 0 ? err_pass(r) : r;
 }

@@ -82,22 +82,9 @@ static int make_folders(struct export *export)
 }
 
 /* By the process that runs there. */
-static int take_answer(struct export *export, struct buf *answer)
-{
-    const char *words = buf_string(answer);
-
-    if (strcmp(words, "ok") == 0)
-        return 0;
-    err_text_set(&export->why, "%s",
-                 answer->len == 0 ? "the process ended before the copy was complete"
-                 : strncmp(words, "error ", 6) == 0 ? words + 6
-                                                    : words);
-    return REFUSED;
-}
-
 static int make_copy(struct export *export)
 {
-    struct buf answer = {0};
+    struct buf words = {0};
     char *line;
     int r;
 
@@ -106,15 +93,17 @@ static int make_copy(struct export *export)
         return REFUSED;
     }
     line = mem_format("backup %s", export->data);
-    r = control_ask(export->tool->data_dir, line, &answer);
-    if (r == 0)
-        r = take_answer(export, &answer);
-    else if (r == -ENOENT || r == -ECONNREFUSED)
+    r = control_ask(export->tool->data_dir, line, &words);
+    if (r == CONTROL_REFUSED) {
+        err_text_set(&export->why, "%s", buf_string(&words));
+        r = REFUSED;
+    } else if (r == -ENOENT || r == -ECONNREFUSED) {
         r = export_copy(os_real(), export->tool->data_dir, export->data, &export->why);
-    else
+    } else if (r < 0) {
         err_text_set(&export->why, "%s: %s", export->tool->data_dir, err_describe(r));
+    }
     mem_free(line);
-    buf_fini(&answer);
+    buf_fini(&words);
     return r < 0 ? err_pass(r) : r;
 }
 

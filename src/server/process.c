@@ -30,6 +30,7 @@
 #include "os/os.h"
 #include "server/bundle.h"
 #include "server/control.h"
+#include "server/deploy.h"
 #include "server/file.h"
 #include "server/fleet.h"
 #include "server/library_copy.h"
@@ -67,8 +68,11 @@ struct process {
     uv_signal_t signals[2];
     bool stopping;        /* a signal was seen, or the program said so… */
     uint64_t stopping_ns; /* …and when */
+    char *path;           /* owned: the project's folder or file; NULL: none */
     char *data_dir;
     char *build_dir;
+    struct deploy *deploy; /* owned: where orders come in */
+    struct buf *heard;     /* what is said goes here, too; NULL: nobody waits for it */
     struct store *store;
     struct control *control; /* owned; NULL: an operator cannot reach it */
     struct map namespaces;   /* unique key → struct namespace, owned */
@@ -96,6 +100,8 @@ __attribute__((format(printf, 2, 3))) static void say(const struct process *proc
         host->say(host->data, text);
     else
         fputs(text, stderr);
+    if (process->heard != NULL)
+        buf_append_string(process->heard, text);
     mem_free(text);
 }
 
@@ -178,7 +184,7 @@ static struct project *load(const struct process *process)
 {
     const struct process_options *options = process->options;
     struct project_options project_options = {
-        .path = options->path,
+        .path = process->path,
         .env = options->env,
         .vars = options->vars,
         .var_count = options->var_count,
@@ -190,7 +196,7 @@ static struct project *load(const struct process *process)
     struct buf complaints = {0};
     int r = 0;
 
-    if (options->path == NULL)
+    if (process->path == NULL)
         project = project_bare(host->name);
     else
         r = project_load(&project, &project_options, &complaints);
@@ -205,6 +211,7 @@ static struct project *load(const struct process *process)
 }
 
 struct building {
+    const struct process *process;
     struct bundle *bundle;
     bool over;
 };
@@ -217,6 +224,13 @@ static void on_built(void *data, struct bundle *bundle)
     building->over = true;
 }
 
+static void on_build_words(void *data, const char *text)
+{
+    const struct building *building = data;
+
+    say(building->process, "%s", text);
+}
+
 static void building_start(struct process *process, const struct project *project,
                            struct building *building)
 {
@@ -227,8 +241,10 @@ static void building_start(struct process *process, const struct project *projec
         .lower_async =
             last != NULL && container_of(last, struct version, link)->bundle->lower_async,
         .recall = last == NULL,
+        .say = on_build_words,
     };
 
+    building->process = process;
     if (project->main[0] != '\0')
         build_start(process->loop, &options, on_built, building);
     else
@@ -284,7 +300,7 @@ static int load_library(const struct process *process, struct version *version, 
     char *folder;
     int r;
 
-    if (process->watch == NULL)
+    if (process->watch == NULL && list_empty(&process->versions))
         return native_load(version->native, path, why);
     folder = mem_format("%s/native", process->build_dir);
     r = library_copy(path, folder, &copy, why);
@@ -476,16 +492,37 @@ static void keep_bundle(const struct process *process)
     bundle_keep(version->bundle, version->project);
 }
 
+/* Objects are known by the Worker's name, too: under another one they would all be new. */
+static bool is_same_worker(const struct process *process, const struct project *project)
+{
+    const struct version *version =
+        container_of(list_last(&process->versions), struct version, link);
+    const char *name = version->project->name;
+
+    if (strcmp(name, project->name) == 0)
+        return true;
+    say(process,
+        "%s: error: this is the Worker %s, and %s is running: its objects would not be found "
+        "again\n",
+        project->config_path, project->name, name);
+    return false;
+}
+
 /* A new version from the files as they are now. */
-static bool reload(struct process *process)
+static bool reload(struct process *process, bool ordered)
 {
     struct building building = {0};
     struct project *project;
     struct bundle *bundle;
     struct version *version;
 
-    watch_reading(process->watch);
+    if (process->watch != NULL)
+        watch_reading(process->watch);
     project = load(process);
+    if (project != NULL && ordered && !is_same_worker(process, project)) {
+        project_destroy(project);
+        project = NULL;
+    }
     if (project == NULL)
         return false;
     building_start(process, project, &building);
@@ -498,18 +535,44 @@ static bool reload(struct process *process)
     return version != NULL && version_deploy(process, version) == 0;
 }
 
-static void reload_and_say(struct process *process)
+static bool reload_and_say(struct process *process, bool ordered)
 {
     uint64_t started_ns = uv_hrtime();
-    bool good = reload(process);
+    bool good = reload(process, ordered);
 
     if (good)
         fprintf(stderr, "reloaded in %.0f ms\n", (double)(uv_hrtime() - started_ns) / 1e6);
     else
         fprintf(stderr, "the version before goes on\n");
-    watch_update(process, !good);
+    if (process->watch != NULL)
+        watch_update(process, !good);
     if (good)
         keep_bundle(process);
+    return good;
+}
+
+/* An order from outside: from another folder, perhaps, where the project is from now on. */
+static void carry_out(struct process *process, char *path)
+{
+    struct buf words = {0};
+    char *path_before = process->path;
+    bool good;
+
+    process->heard = &words;
+    if (path != NULL)
+        process->path = path;
+    good = process->options->host_program == NULL && reload_and_say(process, true);
+    if (process->options->host_program != NULL)
+        buf_append_string(&words, "error: the project is part of the program that runs\n");
+    process->heard = NULL;
+    if (path != NULL && good) {
+        mem_free(path_before);
+    } else if (path != NULL) {
+        mem_free(path);
+        process->path = path_before;
+    }
+    deploy_answer(process->deploy, good, &words);
+    buf_fini(&words);
 }
 
 /* ---- starting ---- */
@@ -557,8 +620,9 @@ static int opening_wait(struct opening *opening)
 {
     pthread_join(opening->thread, NULL);
     if (opening->result == 0) {
-        int r = control_create(&opening->process->control, opening->process->store,
-                               opening->process->data_dir);
+        struct process *process = opening->process;
+        int r =
+            control_create(&process->control, process->store, process->deploy, process->data_dir);
 
         if (r < 0)
             log_warn("no backup can be asked for: %s", err_describe(r));
@@ -697,10 +761,14 @@ static bool stopping(const struct process *process)
 
 static void serve(struct process *process)
 {
+    char *path;
+
     while (!stopping(process)) {
         loop_turn(process->loop, true);
         if (process->watch != NULL && watch_take(process->watch))
-            reload_and_say(process);
+            reload_and_say(process, false);
+        if (deploy_take(process->deploy, &path))
+            carry_out(process, path);
     }
 }
 
@@ -710,6 +778,7 @@ static void stop(struct process *process)
     size_t at = 0;
 
     watch_destroy(process->watch);
+    deploy_close(process->deploy);
     control_destroy(process->control);
     fleet_stop(process->fleet);
     if (process->group != NULL)
@@ -723,8 +792,10 @@ static void stop(struct process *process)
         version_destroy(container_of(link, struct version, link));
     }
     signals_close(process);
+    deploy_destroy(process->deploy);
     wake_close(process->wake);
     loop_destroy(process->loop);
+    mem_free(process->path);
     mem_free(process->data_dir);
     mem_free(process->build_dir);
 }
@@ -736,11 +807,11 @@ static bool places(struct process *process)
     struct buf complaints = {0};
     char *dir = NULL;
 
-    if (options->path == NULL) {
+    if (process->path == NULL) {
         process->data_dir = mem_strdup(options->data_dir);
         return true;
     }
-    dir = project_folder(options->path, &complaints);
+    dir = project_folder(process->path, &complaints);
     if (dir == NULL) {
         say(process, "%s", buf_string(&complaints));
         buf_fini(&complaints);
@@ -762,6 +833,7 @@ int process_run(const struct process_options *given)
 
     if (host == NULL)
         raise_descriptors();
+    process.path = mem_strdup(options.path);
     process.grace_ms = options.grace_ms;
     if (options.shards == 0)
         options.shards = uv_available_parallelism();
@@ -776,6 +848,7 @@ int process_run(const struct process_options *given)
         say(&process, "error: no event loop: %s\n", err_trail());
         return 1;
     }
+    process.deploy = deploy_create(process.wake);
     signals_open(&process);
     status = start(&process);
     if (status == 0) {

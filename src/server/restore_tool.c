@@ -183,20 +183,6 @@ static int restore_offline(const struct restore_tool *tool, const char *line)
     return 0;
 }
 
-static int answered(struct buf *answer)
-{
-    static const char error[] = "error ";
-    const char *words = buf_string(answer);
-
-    if (strcmp(words, "ok") == 0) {
-        puts("restored: the running process starts the object again");
-        return 0;
-    }
-    if (answer->len == 0)
-        return complain("the process ended before it answered");
-    return complain(strncmp(words, error, strlen(error)) == 0 ? words + strlen(error) : words);
-}
-
 /* One line must be able to carry them. */
 static bool is_plain(const char *text)
 {
@@ -207,7 +193,7 @@ int restore_tool_run(const struct restore_tool *tool)
 {
     struct buf line = {0};
     struct buf asked = {0};
-    struct buf answer = {0};
+    struct buf words = {0};
     int status;
     int r;
 
@@ -215,12 +201,14 @@ int restore_tool_run(const struct restore_tool *tool)
         return complain("a name with a tab or a line end: give its id");
     line_make(tool, &line);
     buf_append_format(&asked, RESTORE_TOOL_LINE "%s", buf_string(&line));
-    r = control_ask(tool->data_dir, buf_string(&asked), &answer);
+    r = control_ask(tool->data_dir, buf_string(&asked), &words);
     if (r == -ENOENT || r == -ECONNREFUSED)
         status = restore_offline(tool, buf_string(&line));
+    else if (r != CONTROL_DONE)
+        status = complain(r < 0 ? err_describe(r) : buf_string(&words));
     else
-        status = r < 0 ? complain(err_describe(r)) : answered(&answer);
-    buf_fini(&answer);
+        status = puts("restored: the running process starts the object again") < 0;
+    buf_fini(&words);
     buf_fini(&asked);
     buf_fini(&line);
     return status;
