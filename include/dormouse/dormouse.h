@@ -11,7 +11,8 @@
  *
  * Threads. An object lives on one thread and all calls about it come on that thread, one at a time.
  * Different objects of a class may run at the same time: a static variable of the library is shared
- * by all of them and needs a lock. No function of the table may be called from another thread.
+ * by all of them and needs a lock. No function of the table may be called from another thread, but
+ * random(), uuid() and id_format(): it stops the process. What takes long is given to work().
  *
  * Turns. A handler or a callback is one turn: what it writes is one transaction, committed when it
  * returns, and nothing it says (answers, messages, calls, requests) leaves before that is durable.
@@ -40,7 +41,7 @@ extern "C" {
 #endif
 
 /* Grows with every function that is added at the end of struct dm_api; nothing is ever removed. */
-#define DM_VERSION 4
+#define DM_VERSION 5
 
 #if defined(__GNUC__)
 #    define DM_EXPORT       __attribute__((visibility("default")))
@@ -200,6 +201,8 @@ typedef void dm_reply_fn(void *instance, struct dm_object *object, void *data,
 typedef void dm_bytes_fn(void *instance, struct dm_object *object, void *data, int result,
                          struct dm_bytes bytes);
 typedef void dm_fn(void *instance, struct dm_object *object, void *data);
+/* On another thread: nothing of an object may be touched. */
+typedef void dm_work_fn(void *data);
 typedef void dm_section_fn(void *instance, struct dm_object *object, struct dm_section *section,
                            void *data);
 
@@ -519,6 +522,18 @@ struct dm_api {
     /* From the object's next session on it is as it was then, with its alarm: abort() to have that
      * at once. `undo` (may be NULL) is the bookmark of what it will have been just before. */
     int (*restore)(struct dm_object *object, const char *bookmark, char *undo, size_t size);
+
+    /* ---- since version 5 ---- */
+
+    /* Runs `run` on another thread, of which there are as many as cores, at most 16; then `done`,
+     * which is a callback like dm_reply_fn. Until then the object stays in memory and other events
+     * of it may run. `data` is yours again with exactly one of `done` and `drop`: the latter, on
+     * any thread, when the instance is gone first, and frees what nobody will fetch (may be NULL).
+     * So `data` and what it points to belong to neither instance nor event: malloc() it. What has
+     * begun runs to its end. DM_ERROR, and nothing is called: 128 works of the object are under
+     * way, or 1,024 of all objects wait. */
+    int (*work)(struct dm_object *object, dm_work_fn *run, dm_fn *done, dm_work_fn *drop,
+                void *data);
 };
 
 /* Exported by the library. `version` is api->version: refuse (negative) if it is below the

@@ -96,4 +96,5 @@ const struct dm_api native_api = {
     .try_forward = native_try_forward,
     .bookmark_at = native_bookmark_at,
     .restore = native_restore,
+    .work = native_work,
 };

@@ -22,6 +22,7 @@
 
 struct class_ops;
 struct fetch_body;
+struct pool;
 
 struct native_shard {
     struct native_options options;
@@ -45,6 +46,7 @@ struct dm_object {
     struct err_text why;
     unsigned savepoints; /* open: transactions in transactions */
     size_t timers;
+    size_t works;         /* not back from the pool */
     bool over;            /* the instance is being destroyed */
     struct list laters;   /* later.link */
     struct list events;   /* dm_event.link: not answered; of a front: not replied to */
@@ -123,6 +125,8 @@ const struct dm_class *native_class(const struct native *native, const char *nam
 const struct dm_front *native_front(const struct native *native);
 /* Never NULL: an object. */
 const struct dm_value *native_settings(const struct native *native);
+/* For dm->work(). */
+struct pool *native_pool(const struct native *native);
 /* front.c: nobody is answered any more. */
 void front_end(struct native_shard *home);
 

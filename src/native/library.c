@@ -8,6 +8,7 @@
 #include "native/host.h"
 #include "native/json.h"
 #include "native/kv_store.h"
+#include "native/pool.h"
 
 struct registered {
     const struct dm_class *class;
@@ -19,6 +20,7 @@ struct native {
     const struct dm_front *front;    /* borrowed from its library; NULL: none */
     const struct dm_value *settings; /* lives in `memory` */
     struct arena memory;
+    struct pool *pool; /* owned */
 };
 
 /* While dm_library_init() runs. */
@@ -43,6 +45,7 @@ struct native *native_create(void)
     list_init(&native->classes);
     class_add(native, &kv_store_class);
     native->settings = &nothing;
+    native->pool = pool_create();
     return native;
 }
 
@@ -58,6 +61,11 @@ const struct dm_value *native_settings(const struct native *native)
     return native->settings;
 }
 
+struct pool *native_pool(const struct native *native)
+{
+    return native->pool;
+}
+
 void native_destroy(struct native *native)
 {
     struct list *link;
@@ -66,6 +74,7 @@ void native_destroy(struct native *native)
         return;
     while ((link = list_pop_front(&native->classes)) != NULL)
         mem_free(container_of(link, struct registered, link));
+    pool_destroy(native->pool);
     arena_fini(&native->memory);
     mem_free(native);
 }

@@ -103,4 +103,5 @@ int native_kv_keys(struct dm_object *object, struct dm_kv *kv, const struct dm_k
 int native_try_forward(struct dm_event *event, struct dm_ns *ns, const struct dm_id *id, const char *name, const struct dm_request *as, dm_reply_fn *failed, void *data);
 void native_random(void *bytes, size_t size);
 void native_uuid(char text[DM_UUID_TEXT]);
+int native_work(struct dm_object *object, dm_work_fn *run, dm_fn *done, dm_work_fn *drop, void *data);
 /* clang-format on */

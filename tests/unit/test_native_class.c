@@ -4,64 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actor/event.h"
 #include "actor/failure.h"
 #include "actor/fetch.h"
-#include "actor/namespace.h"
-#include "actor/shard.h"
 #include "actor/socket_far.h"
 #include "base/arena.h"
-#include "base/blob.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/limits.h"
-#include "base/mem.h"
-#include "dormouse/dormouse.h"
-#include "native/native.h"
-#include "native/value.h"
-#include "sim_os.h"
-#include "store/store.h"
-#include "test.h"
-
-/*
- * Classes in C on a store whose disk, time and power are the test's: one shard, no thread. What is
- * asked and what comes back is written down in one line of words.
- */
-
-#define NS_PER_MS UINT64_C(1000000)
-
-static struct sim_os *sim;
-static struct store *store;
-static struct shard_group *group;
-static struct shard *shard;
-static struct namespace *namespaces[2];
-static struct native *native;
-static struct native_shard *home;
-static const struct dm_api *dm;
-static struct buf notes;
-static bool woken;
-static unsigned lost;
-
-static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void note(const char *format, ...)
-{
-    char text[256];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (notes.len > 0)
-        buf_append_byte(&notes, ' ');
-    buf_append_string(&notes, text);
-}
-
-#define NOTED(words)                                                                               \
-    do {                                                                                           \
-        CHECK_STR_EQ(notes.len > 0 ? buf_string(&notes) : "", words);                              \
-        buf_clear(&notes);                                                                         \
-    } while (0)
+#include "test_native_world.h"
 
 /* ---- a class: its methods are the tests' ---- */
 
@@ -405,110 +353,22 @@ static const struct dm_front test_front = {.size = sizeof(struct dm_front), .fet
 
 /* ---- the world ---- */
 
-static void wake(void *data)
-{
-    (void)data;
-    woken = true;
-}
-
-static void on_lost(void *data, int fault)
-{
-    (void)data;
-    (void)fault;
-    lost++;
-}
-
-static void open_all(bool evict_always)
-{
-    static const struct dm_class *const classes[] = {&test_class, &other_class};
-    struct native_program program = {classes, 2, &test_front};
-    struct store_options store_options = {.os = sim_os_base(sim),
-                                          .dir = "/data",
-                                          .shard_count = 1,
-                                          .segment_size_bytes = 256 * 1024,
-                                          .segment_count = 4,
-                                          .sync = true,
-                                          .stepped = true};
-    struct shard_options shards = {.os = sim_os_base(sim),
-                                   .count = 1,
-                                   .hibernate_after_ms = 10000,
-                                   .evict_always = evict_always,
-                                   .lost = on_lost};
-    struct native_options options = {.namespaces = namespaces, .namespace_count = 2};
-    struct err_text why = {0};
-
-    other_class = test_class;
-    other_class.name = "Other";
-    dm = native_table();
-    CHECK_EQ(store_open(&store, &store_options, &why), 0);
-    shards.store = store;
-    group = shard_group_create(&shards);
-    CHECK_EQ(namespace_create(&namespaces[0], store, "w-Test", "Test", 0), 0);
-    CHECK_EQ(namespace_create(&namespaces[1], store, "w-Other", "Other", 1), 0);
-    namespace_set_sql(namespaces[0], true);
-    namespace_set_sql(namespaces[1], true);
-    shard = shard_create(group, 0, wake, NULL);
-    native = native_create();
-    CHECK_EQ(native_add(native, &program, &why), 0);
-    options.native = native;
-    options.shard = shard;
-    home = native_shard_create(&options);
-    for (unsigned i = 0; i < 2; i++)
-        shard_set_class(shard, namespaces[i], native_shard_class(home, i));
-}
-
-static void close_all(void)
-{
-    shard_destroy(shard);
-    native_shard_destroy(home);
-    native_destroy(native);
-    shard_group_destroy(group);
-    namespace_destroy(namespaces[0]);
-    namespace_destroy(namespaces[1]);
-    store_close(store);
-}
+static void answered(struct event *event, struct event_result *result);
 
 static void begin(void)
 {
-    buf_clear(&notes);
-    lost = 0;
-    sim = sim_os_create(1);
-    open_all(false);
-}
+    static const struct dm_class *const classes[] = {&test_class, &other_class};
 
-static void end(void)
-{
-    close_all();
-    sim_os_destroy(sim);
-    buf_fini(&notes);
-}
-
-/* Without the disk. */
-static void turn(void)
-{
-    for (unsigned round = 0; round < 1000; round++) {
-        woken = false;
-        if (shard_turn(shard) != 0 && !woken)
-            return;
-    }
-    CHECK(!"it comes to rest");
-}
-
-static void run(void)
-{
-    for (unsigned round = 0; round < 20; round++) {
-        turn();
-        store_step(store);
-    }
-    turn();
-}
-
-static void pass_ms(int64_t ms)
-{
-    for (int64_t gone = 0; gone < ms; gone += 100) {
-        sim_os_advance(sim, 100 * NS_PER_MS);
-        run();
-    }
+    other_class = test_class;
+    other_class.name = "Other";
+    world_setting = (struct world_setting){
+        .keys = {"w-Test", "w-Other"},
+        .names = {"Test", "Other"},
+        .program = {classes, 2, &test_front},
+        .segment_size_bytes = 256 * 1024,
+        .answered = answered,
+    };
+    world_begin();
 }
 
 /* ---- asking ---- */
@@ -533,26 +393,6 @@ static void answered(struct event *event, struct event_result *result)
     }
     arena_fini(&arena);
     event_result_fini(result);
-}
-
-static void send(const char *name, struct event *event)
-{
-    struct object_id id;
-
-    object_id_from_name(namespaces[0], bytes_of_string(name), &id);
-    event->reply = event->reply != NULL ? event->reply : answered;
-    shard_send(shard, namespaces[0], &id, name, event);
-}
-
-static void ask(const char *name, const char *method)
-{
-    struct event *event = event_create(EVENT_CALL);
-    struct buf bytes = {0};
-
-    CHECK_EQ(value_write_array(&bytes, NULL, 0, 1000, NULL), 0);
-    event->call.method = mem_strdup(method);
-    event->call.arguments = blob_take_buf(&bytes);
-    send(name, event);
 }
 
 /* ---- events ---- */
@@ -584,7 +424,7 @@ TEST(what_was_answered_outlives_the_power)
     close_all();
     sim_os_boot(sim);
     buf_clear(&notes);
-    open_all(false);
+    open_all();
     ask("a", "sum");
     run();
     CHECK(strcmp(buf_string(&notes), "made =1") == 0 || strcmp(buf_string(&notes), "made =2") == 0);
@@ -641,7 +481,7 @@ TEST(an_event_may_be_answered_in_a_later_turn)
     ask("a", "count");
     run();
     NOTED("made =2");
-    pass_ms(600);
+    pass_ms(600, 100);
     NOTED("rang =2");
     end();
 }
@@ -652,11 +492,11 @@ TEST(an_instance_goes_when_it_is_idle_and_not_before)
     ask("a", "add");
     ask("a", "never");
     run();
-    pass_ms(15000);
+    pass_ms(15000, 100);
     NOTED("made =1");
     ask("b", "count");
     run();
-    pass_ms(15000);
+    pass_ms(15000, 100);
     NOTED("made =1 gone");
     ask("b", "count");
     run();
@@ -669,7 +509,8 @@ TEST(with_eviction_after_every_event_only_storage_is_kept)
 {
     begin();
     close_all();
-    open_all(true);
+    world_setting.evict_always = true;
+    open_all();
     ask("a", "add");
     run();
     ask("a", "add");
@@ -688,7 +529,7 @@ TEST(a_timer_keeps_its_instance_and_dies_with_it)
     ask("a", "abort");
     run();
     NOTED("made gone !enough !enough");
-    pass_ms(2000);
+    pass_ms(2000, 100);
     NOTED("");
     ask("a", "sum");
     run();
@@ -730,7 +571,7 @@ TEST(an_alarm_that_fails_is_tried_again)
     ask("a", "remind");
     run();
     NOTED("made =undefined");
-    pass_ms(20000);
+    pass_ms(20000, 100);
     CHECK(strstr(buf_string(&notes), "alarm0 alarm1 alarm2") != NULL);
     CHECK(strstr(buf_string(&notes), "alarm3") == NULL);
     end();
@@ -755,7 +596,7 @@ TEST(a_section_that_does_not_end_resets_the_object)
     ask("a", "count");
     run();
     NOTED("made section");
-    pass_ms(31000);
+    pass_ms(31000, 100);
     CHECK(strstr(buf_string(&notes), "gone") != NULL);
     CHECK(strstr(buf_string(&notes), "=1") == NULL);
     buf_clear(&notes);
@@ -772,15 +613,15 @@ TEST(a_transaction_of_several_turns_is_kept_or_not)
     ask("a", "sum");
     run();
     NOTED("made begun");
-    pass_ms(600);
+    pass_ms(600, 100);
     NOTED("=30 =30");
     ask("a", "drop");
     ask("a", "sum");
-    pass_ms(600);
+    pass_ms(600, 100);
     NOTED("begun =30 =30");
     ask("a", "torn");
     ask("a", "sum");
-    pass_ms(600);
+    pass_ms(600, 100);
     NOTED("begun gone !torn !torn");
     ask("a", "sum");
     run();
@@ -799,12 +640,12 @@ TEST(half_a_transaction_does_not_outlive_the_power)
     close_all();
     sim_os_boot(sim);
     buf_clear(&notes);
-    open_all(false);
+    open_all();
     ask("a", "sum");
     run();
     NOTED("made =1");
     ask("a", "keep");
-    pass_ms(600);
+    pass_ms(600, 100);
     NOTED("begun =31");
     end();
 }
@@ -871,7 +712,7 @@ TEST(a_socket_keeps_tags_and_attachment_while_its_object_sleeps)
     ask_fetch("a", false);
     run();
     NOTED("red:1 all:1 red:7:known 200");
-    pass_ms(11000);
+    pass_ms(11000, 100);
     NOTED("gone");
     ask_fetch("a", false);
     run();
@@ -930,6 +771,6 @@ TEST(what_a_front_owes_is_answered_when_it_ends)
     NOTED("");
     close_all();
     NOTED("!The server is shutting down.");
-    open_all(false);
+    open_all();
     end();
 }

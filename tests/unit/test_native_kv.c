@@ -1,68 +1,17 @@
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "actor/event.h"
 #include "actor/failure.h"
-#include "actor/namespace.h"
-#include "actor/shard.h"
 #include "base/arena.h"
-#include "base/blob.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/limits.h"
-#include "base/mem.h"
-#include "dormouse/dormouse.h"
-#include "native/native.h"
-#include "native/value.h"
-#include "sim_os.h"
-#include "store/store.h"
-#include "test.h"
+#include "test_native_world.h"
 
-/*
- * Workers KV from a class in C, on a store whose disk, time and power are the test's. Each test
- * says what its object does; what comes of it is written down in one line of words.
- */
+/* Workers KV from a class in C. Each test says what its object does. */
 
-#define NS_PER_MS  UINT64_C(1000000)
 #define LONG_BYTES (3 * 1024 * 1024 + 17) /* four pieces */
 #define MANY_KEYS  5
 #define SETTINGS                                                                                   \
     "{\"bindings\":[{\"name\":\"TEXT\",\"type\":\"plain_text\",\"text\":\"x\"},"                   \
     "{\"name\":\"KV\",\"type\":\"kv_namespace\",\"namespace\":1}]}"
 
-static struct sim_os *sim;
-static struct store *store;
-static struct shard_group *group;
-static struct shard *shard;
-static struct namespace *namespaces[2];
-static struct native *native;
-static struct native_shard *home;
-static const struct dm_api *dm;
 static struct dm_kv *kv;
-static struct buf notes;
-static bool woken;
-
-static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void note(const char *format, ...)
-{
-    char text[600];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (notes.len > 0)
-        buf_append_byte(&notes, ' ');
-    buf_append_string(&notes, text);
-}
-
-#define NOTED(words)                                                                               \
-    do {                                                                                           \
-        CHECK_STR_EQ(notes.len > 0 ? buf_string(&notes) : "", words);                              \
-        buf_clear(&notes);                                                                         \
-    } while (0)
 
 /* ---- a class that does what it is told ---- */
 
@@ -151,106 +100,6 @@ static int write_two(struct dm_object *object, struct dm_event *event)
 
 /* ---- the world ---- */
 
-static void wake(void *data)
-{
-    (void)data;
-    woken = true;
-}
-
-static void on_lost(void *data, int fault)
-{
-    (void)data, (void)fault;
-    CHECK(!"the disk fails");
-}
-
-static void open_all(void)
-{
-    static const struct dm_class *const classes[] = {&test_class};
-    struct native_program program = {classes, 1, NULL};
-    struct store_options store_options = {.os = sim_os_base(sim),
-                                          .dir = "/data",
-                                          .shard_count = 1,
-                                          .segment_size_bytes = 8 * 1024 * 1024,
-                                          .segment_count = 4,
-                                          .sync = true,
-                                          .stepped = true};
-    struct shard_options shards = {
-        .os = sim_os_base(sim), .count = 1, .hibernate_after_ms = 10000, .lost = on_lost};
-    struct native_options options = {.namespaces = namespaces, .namespace_count = 2};
-    struct err_text why = {0};
-
-    dm = native_table();
-    CHECK_EQ(store_open(&store, &store_options, &why), 0);
-    shards.store = store;
-    group = shard_group_create(&shards);
-    CHECK_EQ(namespace_create(&namespaces[0], store, "w-Test", "Test", 0), 0);
-    CHECK_EQ(namespace_create(&namespaces[1], store, "kv:x", "%kv", 1), 0);
-    namespace_set_sql(namespaces[0], true);
-    namespace_set_sql(namespaces[1], true);
-    shard = shard_create(group, 0, wake, NULL);
-    native = native_create();
-    CHECK_EQ(native_configure(native, SETTINGS, &why), 0);
-    CHECK_EQ(native_add(native, &program, &why), 0);
-    options.native = native;
-    options.shard = shard;
-    home = native_shard_create(&options);
-    for (unsigned i = 0; i < 2; i++)
-        shard_set_class(shard, namespaces[i], native_shard_class(home, i));
-}
-
-static void close_all(void)
-{
-    shard_destroy(shard);
-    native_shard_destroy(home);
-    native_destroy(native);
-    shard_group_destroy(group);
-    namespace_destroy(namespaces[0]);
-    namespace_destroy(namespaces[1]);
-    store_close(store);
-}
-
-static void begin(void)
-{
-    buf_clear(&notes);
-    sim = sim_os_create(1);
-    open_all();
-}
-
-static void end(void)
-{
-    close_all();
-    sim_os_destroy(sim);
-    buf_fini(&notes);
-}
-
-/* Without the disk. */
-static void turn(void)
-{
-    for (unsigned round = 0; round < 1000; round++) {
-        woken = false;
-        if (shard_turn(shard) != 0 && !woken)
-            return;
-    }
-    CHECK(!"it comes to rest");
-}
-
-static void run(void)
-{
-    for (unsigned round = 0; round < 20; round++) {
-        turn();
-        store_step(store);
-    }
-    turn();
-}
-
-static void pass_seconds(unsigned seconds)
-{
-    for (unsigned i = 0; i < seconds; i++) {
-        sim_os_advance(sim, 1000 * NS_PER_MS);
-        run();
-    }
-}
-
 static void answered(struct event *event, struct event_result *result)
 {
     (void)event;
@@ -259,24 +108,30 @@ static void answered(struct event *event, struct event_result *result)
     event_result_fini(result);
 }
 
-static void send(int (*what)(struct dm_object *object, struct dm_event *event))
+static void begin(void)
 {
-    struct event *event = event_create(EVENT_CALL);
-    struct buf bytes = {0};
-    struct object_id id;
+    static const struct dm_class *const classes[] = {&test_class};
 
-    task = what;
-    CHECK_EQ(value_write_array(&bytes, NULL, 0, 1000, NULL), 0);
-    event->call.method = mem_strdup("task");
-    event->call.arguments = blob_take_buf(&bytes);
-    event->reply = answered;
-    object_id_from_name(namespaces[0], bytes_of_string("a"), &id);
-    shard_send(shard, namespaces[0], &id, "a", event);
+    world_setting = (struct world_setting){
+        .keys = {"w-Test", "kv:x"},
+        .names = {"Test", "%kv"},
+        .program = {classes, 1, NULL},
+        .settings = SETTINGS,
+        .segment_size_bytes = 8 * 1024 * 1024,
+        .answered = answered,
+    };
+    world_begin();
 }
 
-static void ask(int (*what)(struct dm_object *object, struct dm_event *event))
+static void tell(int (*what)(struct dm_object *object, struct dm_event *event))
 {
-    send(what);
+    task = what;
+    ask("a", "task");
+}
+
+static void ask_for(int (*what)(struct dm_object *object, struct dm_event *event))
+{
+    tell(what);
     run();
 }
 
@@ -285,17 +140,17 @@ static void ask(int (*what)(struct dm_object *object, struct dm_event *event))
 TEST(what_is_written_is_read_with_its_metadata)
 {
     begin();
-    ask(read_a);
+    ask_for(read_a);
     NOTED("none");
-    ask(write_one);
-    ask(read_a);
+    ask_for(write_one);
+    ask_for(read_a);
     NOTED("undefined one:{\"n\":1}");
-    ask(write_two);
-    ask(read_a);
+    ask_for(write_two);
+    ask_for(read_a);
     NOTED("undefined two:null");
-    ask(remove_a);
-    ask(read_a);
-    ask(remove_a);
+    ask_for(remove_a);
+    ask_for(read_a);
+    ask_for(remove_a);
     NOTED("undefined none undefined");
     end();
 }
@@ -303,7 +158,7 @@ TEST(what_is_written_is_read_with_its_metadata)
 TEST(a_write_is_acknowledged_when_it_is_on_disk)
 {
     begin();
-    send(write_one);
+    tell(write_one);
     turn();
     NOTED("");
     run();
@@ -312,7 +167,7 @@ TEST(a_write_is_acknowledged_when_it_is_on_disk)
     close_all();
     sim_os_boot(sim);
     open_all();
-    ask(read_a);
+    ask_for(read_a);
     NOTED("one:{\"n\":1}");
     end();
 }
@@ -356,16 +211,16 @@ static int read_long(struct dm_object *object, struct dm_event *event)
 TEST(a_long_value_is_read_whole_and_leaves_nothing_behind)
 {
     begin();
-    ask(write_long);
-    ask(read_long);
-    ask(write_long);
-    ask(read_long);
-    ask(write_two);
-    ask(read_a);
-    ask(write_long);
-    ask(remove_a);
-    ask(write_long);
-    ask(read_long);
+    ask_for(write_long);
+    ask_for(read_long);
+    ask_for(write_long);
+    ask_for(read_long);
+    ask_for(write_two);
+    ask_for(read_a);
+    ask_for(write_long);
+    ask_for(remove_a);
+    ask_for(write_long);
+    ask_for(read_long);
     NOTED("undefined same undefined same undefined two:null undefined undefined undefined same");
     end();
 }
@@ -382,8 +237,8 @@ static int write_unheard(struct dm_object *object, struct dm_event *event)
 TEST(nobody_has_to_wait_for_a_write)
 {
     begin();
-    ask(write_unheard);
-    ask(read_a);
+    ask_for(write_unheard);
+    ask_for(read_a);
     NOTED(":null");
     end();
 }
@@ -432,21 +287,21 @@ static int list_all(struct dm_object *object, struct dm_event *event)
 TEST(keys_are_listed_in_pages)
 {
     begin();
-    ask(write_many);
+    ask_for(write_many);
     NOTED("undefined");
     page = (struct dm_kv_page){.prefix = dm_str("k"), .limit = 2};
-    ask(list);
+    ask_for(list);
     NOTED("{\"keys\":[{\"name\":\"ka\"},{\"name\":\"kb\"}],\"cursor\":\"a2I=\"}");
     page.cursor = dm_str(cursor);
-    ask(list);
+    ask_for(list);
     NOTED("{\"keys\":[{\"name\":\"kc\"},{\"name\":\"kd\"}],\"cursor\":\"a2Q=\"}");
     page.cursor = dm_str(cursor);
-    ask(list);
+    ask_for(list);
     NOTED("{\"keys\":[{\"name\":\"ke\"}]}");
     page = (struct dm_kv_page){.prefix = dm_str("kz")};
-    ask(list);
+    ask_for(list);
     NOTED("{\"keys\":[]}");
-    ask(list_all);
+    ask_for(list_all);
     NOTED("{\"keys\":[{\"name\":\"ka\"},{\"name\":\"kb\"},{\"name\":\"kc\"},{\"name\":\"kd\"},"
           "{\"name\":\"ke\"},{\"name\":\"l\",\"expiration\":1767225700},"
           "{\"name\":\"é\",\"metadata\":5}]}");
@@ -467,18 +322,18 @@ static int write_short_lived(struct dm_object *object, struct dm_event *event)
 TEST(keys_expire)
 {
     begin();
-    ask(write_short_lived);
-    pass_seconds(50);
-    ask(read_a);
+    ask_for(write_short_lived);
+    pass_ms(50000, 1000);
+    ask_for(read_a);
     NOTED("undefined ttl:null");
-    pass_seconds(12);
-    ask(read_a);
+    pass_ms(12000, 1000);
+    ask_for(read_a);
     NOTED("none");
-    ask(list_all);
+    ask_for(list_all);
     NOTED("{\"keys\":[{\"name\":\"b\",\"expiration\":1767225670}]}");
-    ask(write_two);
-    pass_seconds(12);
-    ask(list_all);
+    ask_for(write_two);
+    pass_ms(12000, 1000);
+    ask_for(list_all);
     NOTED("undefined {\"keys\":[{\"name\":\"a\"}]}");
     end();
 }
@@ -561,8 +416,8 @@ static int be_refused(struct dm_object *object, struct dm_event *event)
 TEST(what_is_refused_has_the_words_of_the_platform)
 {
     begin();
-    ask(be_refused);
-    ask(list_all);
+    ask_for(be_refused);
+    ask_for(list_all);
     NOTED("{\"keys\":[]}");
     end();
 }
@@ -578,7 +433,7 @@ static int ask_for_the_store(struct dm_object *object, struct dm_event *event)
 TEST(the_class_that_keeps_the_keys_has_no_name_for_others)
 {
     begin();
-    ask(ask_for_the_store);
+    ask_for(ask_for_the_store);
     NOTED("");
     end();
 }
