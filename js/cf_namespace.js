@@ -205,7 +205,7 @@ class DurableObjectStub {
   }
 
   #hop({ method, url, block, content, cf }) {
-    const json = cf === undefined || cf === null ? undefined : JSON.stringify(cf);
+    const json = typeof cf === "object" && cf !== null ? JSON.stringify(cf) : (cf ?? undefined);
     return sendContent(content, (body) => {
       const kind = body === null ? BODY_NONE : body instanceof Uint8Array ? BODY_BYTES : BODY_PIPE;
       return natives.stub_fetch(this.#index, this.#hex, this.#name, method === "GET" ? undefined : method, plainUrl(url), orUndefined(block), kind, body, json, content?.length);

@@ -8,8 +8,9 @@
 import { natives } from "./natives.js";
 import { FetchEvent, fetchEventAnswer, hasListener, trusted } from "./events.js";
 import { globalEvents } from "./global_events.js";
-import { requestFromNative } from "./request.js";
+import { requestFromClient, requestFromNative } from "./request.js";
 import { describeThrown } from "./stack.js";
+import { compat } from "./compat.js";
 import { classKind } from "./cf_base.js";
 import { sendError } from "./cf_errors.js";
 import { current, requireModule } from "./cf_modules.js";
@@ -201,7 +202,7 @@ export function fetchWorker(event, method, url, headers, body, cf) {
       );
       return;
     }
-    const request = requestFromNative(method, url, headers, body, cf === undefined ? undefined : JSON.parse(cf));
+    const request = cf === undefined ? requestFromClient(method, url, headers, body) : requestFromNative(method, url, headers, body, cf);
     const listens = handlers === undefined && hasListener(globalEvents, "fetch");
     result = assets?.respond(request, handlers !== undefined || listens);
     if (result !== undefined) {

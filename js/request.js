@@ -93,10 +93,28 @@ function copyInner(source) {
   }
   inner.redirect = source.redirect;
   inner.signal = source.signal;
-  inner.cf = source.cf;
+  inner.cf = cfOf(source);
   inner.cache = source.cache;
   inner.fetcher = source.fetcher;
   return inner;
+}
+
+/* request.cf may be several things until it is looked at: an object, JSON text, or this: of a request from outside. */
+const FROM_CLIENT = Symbol("from the client");
+const ADDRESS_HEADER = "CF-Connecting-IP";
+
+/* The address that the front has put behind all other headers. */
+function clientAddress(inner) {
+  const { block } = inner;
+  const at = typeof block === "string" ? block.lastIndexOf("\n") : -1;
+  if (at >= 0 && block.endsWith(ADDRESS_HEADER, at)) return block.slice(at + 1);
+  return headersOf(inner).get(ADDRESS_HEADER) ?? undefined;
+}
+
+/** request.cf as an object, or as its JSON text where it has not been looked at. */
+function cfOf(inner) {
+  if (inner.cf === FROM_CLIENT) inner.cf = JSON.stringify({ clientIp: clientAddress(inner) });
+  return inner.cf;
 }
 
 function applyInit(inner, init) {
@@ -115,7 +133,7 @@ function applyInit(inner, init) {
   }
   if (cf !== undefined) {
     if (!isObject(cf)) throw fieldError("cf", "Object");
-    inner.cf = { ...cf };
+    inner.cf = Array.isArray(cf) ? [...cf] : { ...cf };
   }
   if (cache !== undefined && cache !== null) inner.cache = cleanCache(cache);
   if (integrity !== undefined && toDOMString(integrity) !== "")
@@ -207,7 +225,9 @@ export class Request extends Body {
     return (this.#inner.signal ??= createSignal());
   }
   get cf() {
-    return this.#inner.cf;
+    const inner = this.#inner;
+    const cf = cfOf(inner);
+    return typeof cf === "string" ? (inner.cf = Object.freeze(JSON.parse(cf))) : cf;
   }
   get integrity() {
     return "";
@@ -239,7 +259,7 @@ inspectors.set(Request, (request) => ({
 
 /* -- C's side ----------------------------------------------------------------------------------- */
 
-/** The Request of an incoming message. Nothing of it is parsed before it is looked at. */
+/** The Request of an incoming message. Nothing of it is parsed before it is looked at. `cf` is JSON text or undefined. */
 export function requestFromNative(method, url, block, body, cf) {
   const inner = makeInner(method, url);
   inner.block = block;
@@ -248,6 +268,11 @@ export function requestFromNative(method, url, block, body, cf) {
   inner.cf = cf;
   if (body !== null && body !== undefined) setNativeBody(inner, body);
   return new Request(INTERNAL, inner);
+}
+
+/** The same for a request from outside: `block` ends with the client's address. */
+export function requestFromClient(method, url, block, body) {
+  return requestFromNative(method, url, block, body, FROM_CLIENT);
 }
 
 /** A body as C hands it over: null, bytes or a pipe. */
@@ -262,13 +287,13 @@ export function setNativeBody(inner, body) {
   }
 }
 
-/** send(method, url, headers, kind, body, redirect, cf, signal, length) with the request's parts. */
+/** send(method, url, headers, kind, body, redirect, cf, signal, length) with the request's parts; `cf` is an object or its JSON text. */
 export function requestToNative(request, send) {
   if (!isRequest(request)) throw new TypeError("The value is not a Request.");
   const inner = innerOf(request);
   const { kind, data, length } = takeBody(inner);
   const block = blockOfInner(inner);
-  return send(inner.method, inner.url, block, kind, data, inner.redirect, inner.cf, inner.signal, length);
+  return send(inner.method, inner.url, block, kind, data, inner.redirect, cfOf(inner), inner.signal, length);
 }
 
 /** The headers of a record as C wants them, without making a Headers if nobody has. */

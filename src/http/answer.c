@@ -172,7 +172,7 @@ int http_response_send(struct http_request *req, unsigned status, struct bytes r
     return 0;
 }
 
-/* Will the client miss the rest without being told? Then what was said before can still reach it. */
+/* Will the client miss the rest by itself? Then what was said before can still reach it. */
 static bool tells_its_end(const struct http_connection *conn)
 {
     if (conn->out_empty || conn->out_excess)

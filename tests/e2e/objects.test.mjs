@@ -69,6 +69,28 @@ test("an object whose constructor failed once is well the next time", async () =
     assert.deepEqual(await target.ask("/at/FLAKY/f/"), ["constructed", "constructed"]);
 });
 
+/* ---- request.cf ---- */
+
+test("request.cf tells the client's address, and goes where the request goes", async () => {
+    const seen = await target.ask("/cf");
+    assert.match(seen.own.clientIp, /^127\.0\.0\.1(:\d+)?$/);
+    assert.deepEqual(Object.keys(seen.own), ["clientIp"]);
+    assert.equal(seen.frozen, true);
+    for (const way of ["clone", "copy", "likeIt", "passed"]) assert.deepEqual(seen[way], seen.own, way);
+    assert.match((await standard("cf", "cf")).clientIp, /^127\.0\.0\.1/);
+});
+
+test("request.cf is whatever object it was given", async () => {
+    const { replaced, none, list, wrong, given, unlookedAt, without } = await target.ask("/cf");
+    assert.deepEqual([replaced, none, list], [{ a: 1 }, "none", [1]]);
+    assert.deepEqual([given, unlookedAt, without], [{ b: [1, { c: 2 }] }, { z: 1 }, null]);
+    for (const { name, message } of wrong)
+        assert.equal(
+            `${name}: ${message}`,
+            "TypeError: Incorrect type for the 'cf' field on 'RequestInitializerDict': the provided value is not of type 'Object'.",
+        );
+});
+
 /* ---- blockConcurrencyWhile ---- */
 
 test("asynchronous set-up in the constructor ends before the first event", async () => {
