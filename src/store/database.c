@@ -46,6 +46,9 @@ static const char *const own_text[OWN_COUNT] = {
     [OWN_ALARM_SET] = "INSERT INTO _cf_METADATA VALUES(1, ?1) "
                       "ON CONFLICT(key) DO UPDATE SET value = excluded.value",
     [OWN_ALARM_REMOVE] = "DELETE FROM _cf_METADATA WHERE key = 1",
+    [OWN_NAME_GET] = "SELECT value FROM _cf_METADATA WHERE key = 1146944002",
+    [OWN_NAME_SET] = "INSERT INTO _cf_METADATA VALUES(1146944002, ?1) "
+                     "ON CONFLICT(key) DO UPDATE SET value = excluded.value",
     [OWN_KV_GET] = "SELECT value FROM _cf_KV WHERE key = ?1",
     [OWN_KV_PUT] = "INSERT INTO _cf_KV VALUES(?1, ?2) "
                    "ON CONFLICT(key) DO UPDATE SET value = excluded.value",
@@ -391,7 +394,8 @@ void database_close(struct database *db)
         database_destroy(db);
         return;
     }
-    statement_cache_clear(&db->statements); /* the next user prepares its own, as if it were opened */
+    statement_cache_clear(
+        &db->statements); /* the next user prepares its own, as if it were opened */
     db->parked = true;
     list_push_back(&shard->parked, &db->parked_link);
 }
@@ -676,7 +680,7 @@ int database_delete_all(struct database *db, bool with_alarm, struct err_text *w
         return r;
     if (!with_alarm) {
         kept_ms = alarm_ms;
-        name = mem_strdup(db->alarm_name);
+        name = database_alarm_name(db);
     }
     database_cancel_cursors(db);
     database_rollback(db);
@@ -768,8 +772,53 @@ static int write_alarm(struct database *db, int64_t time_ms, struct err_text *wh
     return run_own(db, which, why);
 }
 
+/* The object's name is where its alarm is, so that deleteAll() and a restore keep it; written when
+ * it is another one than before. */
+static int write_name(struct database *db, const char *name, struct err_text *why)
+{
+    sqlite3_stmt *statement;
+    int result = 0;
+
+    statement = database_own(db, OWN_NAME_GET, &result, why);
+    if (statement == NULL)
+        return result;
+    if (database_own_step(db, statement) == SQLITE_ROW) {
+        const char *known = (const char *)sqlite3_column_text(statement, 0);
+        bool same = known != NULL && strcmp(known, name) == 0;
+
+        sqlite3_reset(statement);
+        if (same)
+            return 0;
+    }
+    sqlite3_reset(statement);
+    statement = database_own(db, OWN_NAME_SET, &result, why);
+    if (statement == NULL)
+        return result;
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_TRANSIENT);
+    return run_own(db, OWN_NAME_SET, why);
+}
+
+char *database_alarm_name(struct database *db)
+{
+    sqlite3_stmt *get = NULL;
+    char *name = NULL;
+    int result = 0;
+
+    if (db->alarm_name != NULL)
+        return mem_strdup(db->alarm_name);
+    if (db->own[OWN_NAME_GET] != NULL || table_exists(db, "_cf_METADATA"))
+        get = database_own(db, OWN_NAME_GET, &result, NULL);
+    if (get == NULL)
+        return NULL;
+    if (database_own_step(db, get) == SQLITE_ROW)
+        name = mem_strdup((const char *)sqlite3_column_text(get, 0));
+    sqlite3_reset(get);
+    return name;
+}
+
 int database_set_alarm(struct database *db, int64_t time_ms, const char *name, struct err_text *why)
 {
+    char *kept;
     int r;
 
     if (time_ms > INT64_MAX / NS_PER_MS)
@@ -779,9 +828,11 @@ int database_set_alarm(struct database *db, int64_t time_ms, const char *name, s
         r = write_alarm(db, time_ms, why);
     if (r != 0)
         return r;
-    db->alarm_touched = true;
+    kept = name != NULL ? mem_strndup(name, strnlen(name, LIMIT_OBJECT_NAME_BYTES)) : NULL;
+    if (kept != NULL && time_ms != 0)
+        r = write_name(db, kept, why);
     mem_free(db->alarm_name);
-    db->alarm_name =
-        name != NULL ? mem_strndup(name, strnlen(name, LIMIT_OBJECT_NAME_BYTES)) : NULL;
-    return 0;
+    db->alarm_name = kept;
+    db->alarm_touched = true;
+    return r;
 }

@@ -73,3 +73,6 @@ int database_alarm(struct database *db, int64_t *time_ms, struct err_text *why);
  * NULL, kept with the alarm so that it can be given to the object that it wakes. */
 int database_set_alarm(struct database *db, int64_t time_ms, const char *name,
                        struct err_text *why);
+
+/* The name that an alarm of the object was set with, or NULL; mem_free() it. */
+char *database_alarm_name(struct database *db);

@@ -24,6 +24,8 @@ enum own_statement {
     OWN_ALARM_GET,
     OWN_ALARM_SET,
     OWN_ALARM_REMOVE,
+    OWN_NAME_GET,
+    OWN_NAME_SET,
     OWN_KV_GET,
     OWN_KV_PUT,
     OWN_KV_DELETE,

@@ -9,6 +9,7 @@
 #include "os/os.h"
 #include "store/object_file.h"
 #include "store/page_diff.h"
+#include "store/rule.h"
 #include "store/varint.h"
 
 /*
@@ -22,14 +23,17 @@
  *         which on records must be replayed over it; its size in `pages`.
  * PAGES   of the image; `pages` is the number of the first.
  * END     the last of what was added in one go: LSN and time of the last record; the content is the
- *         offset of the newest image, or of the first entry, and the newest image's size in bytes.
+ *         offset of the newest image, or of the first entry, and the newest image's size in bytes;
+ *         then where the addition began and the CRC32C of all of it: the mark alone may have
+ *         reached the disk before the power failed.
  */
 
 #define MAGIC       UINT32_C(0x31484d44) /* "DMH1" */
 #define FORMAT      1
 #define HEAD_BYTES  32
 #define ENTRY_BYTES 32
-#define END_BYTES   (ENTRY_BYTES + 16)
+#define END_CONTENT 28
+#define END_BYTES   (ENTRY_BYTES + END_CONTENT)
 #define RUN_PAGES   64
 #define CONTENT_MAX (UINT32_C(1) << 30)
 
@@ -161,6 +165,36 @@ static void end_read(const struct entry *entry, const uint8_t *content, struct e
     *end = (struct end){entry->lsn, fixed_get(content, 8), fixed_get(content + 8, 8)};
 }
 
+/* Whether all that the mark at `mark` ends is there. Leaves `content` as something else. */
+static int check_end(struct walk *walk, uint64_t mark, bool *whole)
+{
+    uint64_t start = fixed_get(walk->content + 16, 8);
+    uint32_t crc = (uint32_t)fixed_get(walk->content + 24, 4);
+    uint32_t sum = 0;
+    uint8_t *run = mem_alloc((size_t)RUN_PAGES * PAGE_BYTES);
+    int r = 0;
+
+    *whole = start <= mark;
+    for (uint64_t at = start; r == 0 && *whole && at < mark;) {
+        size_t len = (size_t)RUN_PAGES * PAGE_BYTES;
+        size_t got = 0;
+
+        len = mark - at < len ? (size_t)(mark - at) : len;
+        r = os_pread(walk->file, run, len, at, &got);
+        *whole = got == len;
+        sum = crc32c(sum, run, got);
+        at += len;
+    }
+    *whole = *whole && sum == crc;
+    mem_free(run);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+static bool is_end(const struct entry *entry)
+{
+    return entry->kind == ENTRY_END && entry->len == END_CONTENT;
+}
+
 /* Where the file ends: behind the last end mark. Usually that is the last thing in it. */
 static int find_end(struct walk *walk, struct end *end, uint64_t *size)
 {
@@ -171,15 +205,21 @@ static int find_end(struct walk *walk, struct end *end, uint64_t *size)
     *size = HEAD_BYTES;
     if (walk->size >= HEAD_BYTES + END_BYTES) {
         walk->at = walk->size - END_BYTES;
-        if (walk_next(walk, &entry, &fault) && entry.kind == ENTRY_END && entry.len == 16) {
+        if (walk_next(walk, &entry, &fault) && is_end(&entry)) {
+            bool whole;
+
             end_read(&entry, walk->content, end);
+            fault = check_end(walk, walk->size - END_BYTES, &whole);
             *size = walk->size;
-            return 0;
+            if (fault < 0 || whole || MUTANT(62))
+                return fault < 0 ? err_pass(fault) : 0;
         }
     }
+    *end = (struct end){.image_offset = HEAD_BYTES};
+    *size = HEAD_BYTES;
     walk->at = HEAD_BYTES;
     while (fault == 0 && walk_next(walk, &entry, &fault)) {
-        if (entry.kind != ENTRY_END || entry.len != 16)
+        if (!is_end(&entry))
             continue;
         end_read(&entry, walk->content, end);
         *size = walk->at;
@@ -238,13 +278,16 @@ static int append_image(const struct history_file_source *source, struct buf *ou
     return 0;
 }
 
-static void append_end(struct buf *out, const struct end *end, int64_t ms)
+/* `out` is to be written at `start`. */
+static void append_end(struct buf *out, const struct end *end, uint64_t start, int64_t ms)
 {
     struct entry entry = {.kind = ENTRY_END, .lsn = end->last_lsn, .ms = ms};
-    uint8_t content[16];
+    uint8_t content[END_CONTENT];
 
     fixed_put(content, 8, end->image_offset);
     fixed_put(content + 8, 8, end->image_bytes);
+    fixed_put(content + 16, 8, start);
+    fixed_put(content + 24, 4, crc32c(0, out->data, out->len));
     append_entry(out, &entry, bytes_of(content, sizeof content));
 }
 
@@ -264,7 +307,7 @@ static int make_addition(const struct history_file_source *source,
         r = append_image(source, out, &end->image_bytes);
     }
     end->last_lsn = addition->last_lsn;
-    append_end(out, end, os_wall_ns(source->os) / 1000000);
+    append_end(out, end, size, os_wall_ns(source->os) / 1000000);
     return r < 0 ? err_pass(r) : 0;
 }
 
@@ -311,7 +354,7 @@ static int cut_file(const struct history_file_source *source, struct walk *walk,
         r = err_raise(-EIO);
     if (r == 0) {
         out.len += keep;
-        append_end(&out, &moved, os_wall_ns(source->os) / 1000000);
+        append_end(&out, &moved, 0, os_wall_ns(source->os) / 1000000);
         r = os_open(source->os, path, OS_WRITE | OS_CREATE | OS_TRUNCATE, &file);
     }
     if (r == 0)
@@ -363,14 +406,16 @@ int history_file_append(const struct history_file_source *source,
         return err_pass(r < 0 ? r : -ENOENT);
     is_new = !head_read(file, source->epoch, &birth, &fault);
     r = fault;
-    if (r == 0 && !is_new) {
+    walk.file = file;
+    if (r == 0 && !is_new)
         r = os_file_size(file, &walk.size);
-        walk.file = file;
-        if (r == 0)
-            r = find_end(&walk, &end, &size);
-        if (r == 0 && end.last_lsn >= addition->last_lsn)
-            goto out; /* by a life that was ended before it could let go of the journal */
-    } else if (r == 0) {
+    if (r == 0 && !is_new)
+        r = find_end(&walk, &end, &size);
+    if (r == 0 && !is_new && end.last_lsn >= addition->last_lsn)
+        goto out; /* by a life that was ended before it could let go of the journal */
+    is_new |= size <= HEAD_BYTES; /* nothing of it was ever synced */
+    if (r == 0 && is_new) {
+        size = 0;
         *created = true;
         head_make(head, source->epoch, addition->birth);
         buf_append(&out, head, sizeof head);
@@ -477,6 +522,7 @@ int history_file_replay(struct os *os, const char *path, uint64_t epoch,
         r = os_file_size(walk.file, &walk.size);
     if (r == 0 && *found)
         r = find_end(&walk, &end, &size);
+    *found &= size > HEAD_BYTES;
     if (r == 0 && *found)
         r = find_start(&walk, birth, size, &replay->until, &start);
     if (r == 0 && *found && start == 0) {

@@ -26,6 +26,7 @@
 
 #define KEY_ALARM     1
 #define KEY_RESTORES  INT64_C(1146944001)
+#define KEY_NAME      1146944002 /* database.c */
 #define RESTORE_BYTES 16
 #define RESTORES_KEPT 16
 
@@ -252,7 +253,8 @@ static int mark_image(sqlite3 *image, const struct restores *restores, bool own)
                           NULL, NULL, NULL);
 
     if (rc == SQLITE_OK && !own)
-        rc = sqlite3_exec(image, "DELETE FROM _cf_METADATA WHERE key = 1", NULL, NULL, NULL);
+        rc = sqlite3_exec(image, "DELETE FROM _cf_METADATA WHERE key IN (1, 1146944002)", NULL,
+                          NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(image, "INSERT OR REPLACE INTO _cf_METADATA VALUES (?1, ?2)", -1,
                                 &put, NULL);
@@ -278,6 +280,21 @@ static int64_t image_alarm_ms(sqlite3 *image)
     return ms;
 }
 
+/* NULL, or to be freed. */
+static char *image_name(sqlite3 *image)
+{
+    sqlite3_stmt *get = NULL;
+    char text[80];
+    char *name = NULL;
+
+    snprintf(text, sizeof text, "SELECT value FROM _cf_METADATA WHERE key = %d", KEY_NAME);
+    if (sqlite3_prepare_v2(image, text, -1, &get, NULL) == SQLITE_OK &&
+        sqlite3_step(get) == SQLITE_ROW)
+        name = mem_strdup((const char *)sqlite3_column_text(get, 0));
+    sqlite3_finalize(get);
+    return name;
+}
+
 static int copy_image(struct database *db, sqlite3 *image)
 {
     sqlite3_backup *backup = sqlite3_backup_init(db->sql, "main", image, "main");
@@ -295,9 +312,14 @@ static int commit_image(struct database *db, sqlite3 *image, struct err_text *wh
     int64_t alarm_ms = image_alarm_ms(image);
     uint64_t before = pages->last_lsn;
     struct alarm_note *news;
+    char *name = alarm_ms != 0 ? image_name(image) : NULL;
     int rc;
 
+    if (name == NULL && alarm_ms != 0)
+        name = database_alarm_name(db);
     pages->alarm = (struct record_alarm){.scheduled_ms = alarm_ms, .run_ms = alarm_ms};
+    if (name != NULL)
+        pages->alarm.name = bytes_of_string(name);
     pages->alarm_changed = true;
     pages->note = &alarm_note_create(pages->namespace_number, pages->id, &pages->alarm)->base;
     news = alarm_note_create(pages->namespace_number, pages->id, &pages->alarm);
@@ -306,12 +328,15 @@ static int commit_image(struct database *db, sqlite3 *image, struct err_text *wh
     pages->alarm = (struct record_alarm){0};
     mem_free(pages->note);
     pages->note = NULL;
+    mem_free(name);
     if (rc == SQLITE_OK && pages->last_lsn != before)
         alarm_shard_expect(pages->shard->alarms, news, pages->last_lsn);
     else
         mem_free(news);
     if (rc == SQLITE_OK)
         return 0;
+    if (rc == SQLITE_FULL || (rc & 0xff) == SQLITE_IOERR) /* not now, but the order stands */
+        return err_raise(rc == SQLITE_FULL ? -ENOSPC : -EIO);
     err_text_set(why, "%s", sqlite3_errstr(rc));
     return RESTORE_REFUSED;
 }

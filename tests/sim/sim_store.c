@@ -60,6 +60,7 @@ static void fail_one_call(struct story *story)
         test_fail(__FILE__, __LINE__, "fork: %d", errno);
     if (pid == 0) {
         world->child = true;
+        world->forgetful = true;
         story->steps_left = CHILD_STEPS;
         rng_init(&world->rng, luck);
         sim_os_watch(world->sim, NULL, NULL);
@@ -141,6 +142,7 @@ TEST(no_crash_at_any_call_loses_an_acknowledged_commit)
     uint64_t done = 0;
     uint64_t commits = 0;
     uint64_t faults = 0;
+    uint64_t restores = 0;
 
     for (; done < points; seed++) { /* every eighth is heavy */
         struct story story = {0};
@@ -149,12 +151,13 @@ TEST(no_crash_at_any_call_loses_an_acknowledged_commit)
         done += story.world->verified;
         commits += story.world->commits;
         faults += story.faults;
+        restores += story.world->restores;
         histories++;
         world_destroy(story.world);
         if (only > 0)
             break;
     }
     test_note("%" PRIu64 " crash points, %" PRIu64 " failed calls, %" PRIu64 " commits, %" PRIu64
-              " histories",
-              done, faults, commits, histories);
+              " restores, %" PRIu64 " histories",
+              done, faults, commits, restores, histories);
 }

@@ -93,7 +93,7 @@ void world_open_surely(struct world *world)
     world_fail(world, "store_open", 0);
 }
 
-static void close_object(struct world_object *object)
+void world_close_object(struct world_object *object)
 {
     if (object->db == NULL)
         return;
@@ -108,7 +108,7 @@ void world_close(struct world *world)
 {
     world_note_durable(world);
     for (unsigned i = 0; i < WORLD_OBJECTS; i++) {
-        close_object(&world->objects[i]);
+        world_close_object(&world->objects[i]);
         world->objects[i].running = false;
     }
     for (unsigned i = 0; i < WORLD_SHARDS; i++) {
@@ -128,7 +128,7 @@ int64_t world_now_ms(struct world *world)
 /* A turn that failed resets its object. */
 static void reset_object(struct world *world, struct world_object *object)
 {
-    close_object(object);
+    world_close_object(object);
     if (journal_fault(world->store->journal) < 0)
         world->broken = true;
 }
@@ -239,7 +239,7 @@ static int64_t some_time(struct world *world)
     return world_now_ms(world) + (int64_t)rng_below(&world->rng, 50000);
 }
 
-static bool write_something(struct world *world, struct world_object *object)
+bool world_write(struct world *world, struct world_object *object)
 {
     object->dirty = true;
     switch (rng_below(&world->rng, 32)) {
@@ -295,7 +295,7 @@ static void forget_old(const struct world *world, struct world_object *object)
 }
 
 /* True if it was committed, or there was nothing to commit. */
-static bool commit(struct world *world, struct world_object *object)
+bool world_commit(struct world *world, struct world_object *object)
 {
     struct world_version version = {.lsn = UINT64_MAX};
     struct err_text why = {""};
@@ -325,7 +325,7 @@ static void end_turn(struct world *world, struct world_object *object)
         object->cursor = NULL;
         database_rollback(object->db);
         object->dirty = false;
-    } else if (!commit(world, object)) {
+    } else if (!world_commit(world, object)) {
         reset_object(world, object);
     }
 }
@@ -341,12 +341,12 @@ static void take_turn(struct world *world, struct world_object *object)
 {
     unsigned writes = 1 + (unsigned)rng_below(&world->rng, 4);
 
-    if (!world_open_object(world, object)) {
+    if (!world_begin(world, object)) {
         reset_object(world, object);
         return;
     }
     while (writes-- > 0) {
-        if (!write_something(world, object)) {
+        if (!world_write(world, object)) {
             reset_object(world, object);
             return;
         }
@@ -361,15 +361,15 @@ static void poll_shards(struct world *world);
  * the end, frees and does not write: what the file has there must not come back. */
 static void shrink_and_grow(struct world *world, struct world_object *object)
 {
-    bool ok = world_open_object(world, object) && write_row_of(world, object, "t", LARGE_ROW) &&
-              commit(world, object);
+    bool ok = world_begin(world, object) && write_row_of(world, object, "t", LARGE_ROW) &&
+              world_commit(world, object);
 
-    close_object(object);
+    world_close_object(object);
     store_step(world->store);
     poll_shards(world);
-    ok = ok && world_open_object(world, object) && delete_all(world, object) &&
-         commit(world, object) && grow_and_free(object) && commit(world, object) &&
-         write_row_of(world, object, "u", LARGE_ROW) && commit(world, object);
+    ok = ok && world_begin(world, object) && delete_all(world, object) &&
+         world_commit(world, object) && grow_and_free(object) && world_commit(world, object) &&
+         write_row_of(world, object, "u", LARGE_ROW) && world_commit(world, object);
     if (!ok)
         reset_object(world, object);
 }
@@ -380,8 +380,8 @@ static void read_on(struct world *world, struct world_object *object)
     if (object->cursor != NULL) {
         sql_cursor_close(object->cursor);
         object->cursor = NULL;
-    } else if (world_open_object(world, object) && sql_exec(object->db, BYTES("SELECT k FROM t"),
-                                                            NULL, 0, &object->cursor, NULL) != 0) {
+    } else if (world_begin(world, object) && sql_exec(object->db, BYTES("SELECT k FROM t"), NULL, 0,
+                                                      &object->cursor, NULL) != 0) {
         object->cursor = NULL;
     }
 }
@@ -399,7 +399,9 @@ static void note_due(void *data, const struct alarm *alarm)
     object->running = true;
     object->finish_lsn = 0;
     object->alarm = *alarm;
-    object->alarm.name = NULL;
+    if (alarm->name == NULL || strcmp(alarm->name, "name") != 0)
+        world_fail(world, "its alarm has lost the name", i);
+    object->alarm.name = "name";
 }
 
 void world_take_alarms(struct world *world, int64_t now_ms)
@@ -426,10 +428,10 @@ static void finish_alarm(struct world *world, struct world_object *object)
 
     if (object->dirty)
         return;
-    if (world_open_object(world, object) && database_alarm(object->db, &alarm_ms, NULL) == 0 &&
+    if (world_begin(world, object) && database_alarm(object->db, &alarm_ms, NULL) == 0 &&
         (alarm_ms != object->alarm.scheduled_ms ||
          (database_set_alarm(object->db, 0, NULL, NULL) == 0 && write_key(world, object))) &&
-        commit(world, object)) {
+        world_commit(world, object)) {
         object->finish_lsn = world->last_lsn;
         return;
     }
@@ -492,7 +494,7 @@ void world_step(struct world *world)
     } else if (what < 60) {
         poll_shards(world);
     } else if (what < 70) {
-        close_object(object);
+        world_close_object(object);
     } else if (what < 80) {
         sim_os_advance(world->sim, rng_below(&world->rng, 2) == 0 ? 200000000 : 5000000000);
     } else if (what < 90) {
@@ -500,11 +502,16 @@ void world_step(struct world *world)
     } else if (what < 94) {
         read_on(world, object);
     } else if (what == 94) {
-        change_space(world);
+        if (world->forgetful)
+            change_space(world);
     } else if (what == 95) {
         world_restart(world);
     } else if (what == 96) {
         shrink_and_grow(world, object);
+    } else if (what < 103) {
+        world_mark(world, object);
+    } else if (what < 107) {
+        world_order(world, object);
     } else {
         take_turn(world, object);
     }
@@ -519,7 +526,7 @@ void world_check_live(struct world *world)
         struct world_object *object = &world->objects[i];
         struct world_version now = {0};
 
-        close_object(object);
+        world_close_object(object);
         if (!world_open_object(world, object) || !world_describe(object->db, &now))
             world_fail(world, "cannot be read, though the store works", i);
         if (!world_is_newest(object, &now))
@@ -536,6 +543,7 @@ struct world *world_create(uint64_t seed)
     world->seed = seed;
     rng_init(&world->rng, seed);
     world->heavy = seed % 8 == 2;
+    world->forgetful = (seed + seed / 8) % 2 == 1;
     world->sim = sim_os_create(seed);
     for (unsigned i = 0; i < WORLD_OBJECTS; i++) {
         world->objects[i].name = i % WORLD_NAMESPACES;

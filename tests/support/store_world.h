@@ -12,7 +12,8 @@
  *   - each object is as one of its commits left it, and not as one before the last acknowledged;
  *   - what was committed before anything that is there is there, too;
  *   - each database passes SQLite's quick_check;
- *   - the alarm index and the objects say the same.
+ *   - the alarm index and the objects say the same;
+ *   - a restore that was ordered is made when the next session begins, and not again.
  *
  * One thread. What fails is printed with the seed and ends the test.
  */
@@ -22,6 +23,7 @@
 
 #include "base/rng.h"
 #include "store/alarm_index.h"
+#include "store/bookmark.h"
 #include "store/store.h"
 
 struct database;
@@ -34,12 +36,21 @@ enum {
     WORLD_SHARDS = 2,
     WORLD_VERSIONS = 256,
     WORLD_KEYS = 24,
+    WORLD_MARKS = 4,
+    WORLD_WANTED = 3,
 };
 
 struct world_version {
     uint64_t lsn; /* UINT64_MAX: under way, may have arrived or not */
     uint64_t digest;
     int64_t alarm_ms;
+};
+
+/* A bookmark, and what the object was there. */
+struct world_mark {
+    char text[BOOKMARK_TEXT_SIZE]; /* empty: none */
+    struct world_version state;
+    bool undo; /* of a restore that was made */
 };
 
 struct world_object {
@@ -51,6 +62,11 @@ struct world_object {
     bool dirty;
     struct world_version versions[WORLD_VERSIONS]; /* from the last acknowledged on */
     unsigned count;
+
+    struct world_mark marks[WORLD_MARKS];
+    struct world_mark wanted[WORLD_WANTED]; /* one of these restores is ordered; text: its undo */
+    unsigned wanted_count;
+    bool wanted_surely; /* an order was acknowledged */
 
     bool running; /* its alarm was handed out */
     struct alarm alarm;
@@ -76,7 +92,9 @@ struct world {
     bool judging; /* after a failure: what becomes durable now is none of the history's */
     bool reading; /* the judge's own calls should not fail */
     bool twice;   /* judging: close and open once more, read everything anew */
+    bool forgetful; /* a disk may be full or a call fail: history may be given up */
     uint64_t commits;
+    uint64_t restores;
     uint64_t verified; /* disks that were recovered and found right */
 };
 

@@ -102,7 +102,7 @@ static bool healthy(struct database *db)
 
 /* ---- the model ---- */
 
-static bool same(const struct world_version *a, const struct world_version *b)
+bool world_same(const struct world_version *a, const struct world_version *b)
 {
     return a->digest == b->digest && a->alarm_ms == b->alarm_ms;
 }
@@ -112,11 +112,17 @@ static bool is_nothing(const struct world_version *now)
     return now->digest == DIGEST_OF_NOTHING && now->alarm_ms == 0;
 }
 
+struct world_version world_newest(const struct world_object *object)
+{
+    return object->count > 0 ? object->versions[object->count - 1]
+                             : (struct world_version){.digest = DIGEST_OF_NOTHING};
+}
+
 bool world_is_newest(const struct world_object *object, const struct world_version *now)
 {
-    if (object->count == 0)
-        return is_nothing(now);
-    return same(&object->versions[object->count - 1], now);
+    struct world_version newest = world_newest(object);
+
+    return world_same(&newest, now);
 }
 
 unsigned world_find(const struct world *world, const struct alarm *alarm)
@@ -136,7 +142,7 @@ static int find_version(const struct world *world, const struct world_object *ob
                         const struct world_version *now)
 {
     for (int i = (int)object->count - 1; i >= 0; i--) {
-        if (same(&object->versions[i], now))
+        if (world_same(&object->versions[i], now))
             return i;
         if (object->versions[i].lsn <= world->acknowledged_lsn)
             return -2;
@@ -151,7 +157,7 @@ static uint64_t least_lsn(const struct world *world, const struct world_object *
     uint64_t least = UINT64_MAX;
 
     for (int i = (int)object->count - 1; i >= 0; i--) {
-        if (same(&object->versions[i], now))
+        if (world_same(&object->versions[i], now))
             least = object->versions[i].lsn;
         if (object->versions[i].lsn <= world->acknowledged_lsn)
             return least == UINT64_MAX ? world->last_lsn : least;
@@ -256,7 +262,7 @@ static void verify(struct world *world, int found[WORLD_OBJECTS])
         struct world_object *object = &world->objects[i];
 
         for (unsigned v = (unsigned)(found[i] + 1); v < object->count; v++) {
-            if (object->versions[v].lsn <= newest && !same(&object->versions[v], &now[i]))
+            if (object->versions[v].lsn <= newest && !world_same(&object->versions[v], &now[i]))
                 world_fail(world, "lacks a commit that is older than one that is there", i);
         }
     }
@@ -283,6 +289,24 @@ static void recover(struct world *world)
     }
     sim_os_set_space(world->sim, UINT64_MAX);
     world_open_surely(world);
+}
+
+/* The history goes on from what was found: commits that were lost never were. */
+static void accept(struct world *world, const int found[WORLD_OBJECTS])
+{
+    for (unsigned i = 0; i < WORLD_OBJECTS; i++) {
+        struct world_object *object = &world->objects[i];
+
+        object->count = 0;
+        if (found[i] < 0)
+            continue;
+        object->versions[0] = object->versions[found[i]];
+        object->versions[0].lsn = 0; /* whatever happens, it is there */
+        object->count = 1;
+    }
+    world->acknowledged_lsn = 0;
+    world->last_lsn = 0;
+    world->broken = false;
 }
 
 void world_try_crash(struct world *world, void (*inner)(void *data, unsigned kind))
@@ -313,31 +337,15 @@ void world_try_crash(struct world *world, void (*inner)(void *data, unsigned kin
         world_close(other);
         world_open_surely(other);
         verify(other, found);
-    } else {
-        sim_os_kill(other->sim);
     }
+    accept(other, found);
+    world_check_sessions(other);
+    if (!other->twice)
+        sim_os_kill(other->sim);
     world_close(other);
     sim_os_destroy(other->sim);
     world->verified += other->verified + 1;
     mem_free(other);
-}
-
-/* The history goes on from what was found: commits that were lost never were. */
-static void accept(struct world *world, const int found[WORLD_OBJECTS])
-{
-    for (unsigned i = 0; i < WORLD_OBJECTS; i++) {
-        struct world_object *object = &world->objects[i];
-
-        object->count = 0;
-        if (found[i] < 0)
-            continue;
-        object->versions[0] = object->versions[found[i]];
-        object->versions[0].lsn = 0; /* whatever happens, it is there */
-        object->count = 1;
-    }
-    world->acknowledged_lsn = 0;
-    world->last_lsn = 0;
-    world->broken = false;
 }
 
 /* The alarms that were looked at go back to the index. */
