@@ -76,14 +76,21 @@ void context_enter(struct context *context)
     js_enter(context->worker->realm, context);
 }
 
+static void left(struct context *context, bool in_time)
+{
+    if (!in_time && (context->object == NULL || !object_broken(context->object)))
+        worker_stopped(context);
+}
+
 void context_leave(struct context *context)
 {
-    if (!js_leave(context->worker->realm) &&
-        (context->object == NULL || !object_broken(context->object)))
-        worker_stopped(context);
-    /* An object's events share its context: another one may settle what this one waits for. */
-    if (context->object == NULL && context->awaited == 0)
-        worker_request_hung(context);
+    left(context, js_leave(context->worker->realm));
+}
+
+void context_turn(struct context *context, js_turn_fn *run, void *data)
+{
+    ASSERT(!context->over);
+    left(context, js_turn(context->worker->realm, context, run, data));
 }
 
 /* ---- pendings ---- */
@@ -95,14 +102,20 @@ static void forget(struct pending *pending)
     pending->context = NULL;
 }
 
+static void pending_turn(struct js_realm *realm, void *data)
+{
+    struct pending *pending = data;
+
+    (void)realm;
+    pending->run(pending);
+}
+
 static void run(struct pending *pending)
 {
     struct context *context = pending->context;
 
     forget(pending);
-    context_enter(context);
-    pending->run(pending);
-    context_leave(context);
+    context_turn(context, pending_turn, pending);
 }
 
 static void task_run(struct task *task)

@@ -66,6 +66,9 @@ struct context *context_object(struct js_call *call, size_t i);
 void context_enter(struct context *context);
 void context_leave(struct context *context);
 
+/* Both, with a call of `run` in between: as one entry into the machine, which is cheaper. */
+void context_turn(struct context *context, js_turn_fn *run, void *data);
+
 /* ---- what ends later ---- */
 
 struct pending {

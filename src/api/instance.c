@@ -16,27 +16,24 @@
 #include "js/error.h"
 #include "js/view.h"
 
-static void *construct(struct class *class, struct object *object, struct failure **failure)
+struct construct_turn {
+    struct instance *instance;
+    struct failure *failure; /* why there is none */
+};
+
+static void construct_turn(struct js_realm *realm, void *data)
 {
-    struct class_link *link = class->data;
-    struct worker *worker = link->worker;
-    struct js_realm *realm = worker->realm;
-    struct instance *instance = mem_new(struct instance);
+    struct construct_turn *turn = data;
+    struct instance *instance = turn->instance;
+    struct worker *worker = instance->context.worker;
+    struct object *object = instance->context.object;
     struct js_error error = {0};
     char hex[OBJECT_ID_HEX + 1];
     JSValueRef argv[5];
     JSValueRef record;
 
-    context_init(&instance->context, worker, object);
-    instance->class = link;
-    list_init(&instance->deliveries);
-    list_init(&instance->sections);
-    list_init(&instance->ends);
-    worker->instance_count++;
     object_id_format(object_id(object), hex);
-
-    context_enter(&instance->context);
-    argv[0] = js_word(realm, class->name);
+    argv[0] = js_word(realm, worker_class(worker, instance->class->index)->name);
     argv[1] = js_number(realm, instance->context.handle);
     argv[2] = js_string(realm, hex);
     argv[3] =
@@ -48,12 +45,27 @@ static void *construct(struct class *class, struct object *object, struct failur
         js_ref_set(&instance->record, realm, record);
     } else {
         worker_log_thrown(worker, &error);
-        *failure = cross_thrown(worker, &error, 0);
+        turn->failure = cross_thrown(worker, &error, 0);
         js_error_fini(&error);
     }
-    context_leave(&instance->context);
-    if (record != NULL)
+}
+
+static void *construct(struct class *class, struct object *object, struct failure **failure)
+{
+    struct class_link *link = class->data;
+    struct instance *instance = mem_new(struct instance);
+    struct construct_turn turn = {instance, NULL};
+
+    context_init(&instance->context, link->worker, object);
+    instance->class = link;
+    list_init(&instance->deliveries);
+    list_init(&instance->sections);
+    list_init(&instance->ends);
+    link->worker->instance_count++;
+    context_turn(&instance->context, construct_turn, &turn);
+    if (turn.failure == NULL)
         return instance;
+    *failure = turn.failure;
     instance_class_ops.destroy(instance);
     return NULL;
 }
@@ -145,31 +157,27 @@ static struct js_ref *hook_of(struct worker *worker, enum event_kind kind)
     UNREACHABLE();
 }
 
-static void deliver(void *self, struct event *event)
+struct delivery_turn {
+    struct instance *instance;
+    struct event *event;
+};
+
+static void delivery_turn(struct js_realm *realm, void *data)
 {
-    struct instance *instance = self;
+    struct delivery_turn *turn = data;
+    struct instance *instance = turn->instance;
     struct worker *worker = instance->context.worker;
+    struct delivery *delivery = delivery_create(&instance->context, turn->event);
+    double id = delivery->id;
     struct js_error error = {0};
-    struct delivery *delivery;
-    double id;
     JSValueRef argv[8];
     size_t argc;
 
-    if (event->kind == EVENT_CALL && rpc_callee(worker->realm, event) == NULL) {
-        struct event_result result = {.failure =
-                                          failure_create("Error", EVENT_AIM_OVER_TEXT, NULL, 0)};
-
-        event_finish(event, &result);
-        return;
-    }
-    delivery = delivery_create(&instance->context, event);
-    id = delivery->id;
     list_push_back(&instance->deliveries, &delivery->link);
-    context_enter(&instance->context);
     argv[0] = instance->record.value;
-    argv[1] = js_number(worker->realm, id);
-    argc = 2 + arguments_of(instance, event, argv + 2);
-    if (js_call(worker->realm, js_ref_object(hook_of(worker, event->kind)), NULL, argc, argv,
+    argv[1] = js_number(realm, id);
+    argc = 2 + arguments_of(instance, turn->event, argv + 2);
+    if (js_call(realm, js_ref_object(hook_of(worker, turn->event->kind)), NULL, argc, argv,
                 &error) == NULL) {
         struct event_result result = {.failure = cross_thrown(worker, &error, 0)};
 
@@ -181,7 +189,21 @@ static void deliver(void *self, struct event *event)
             event_result_fini(&result);
         js_error_fini(&error);
     }
-    context_leave(&instance->context);
+}
+
+static void deliver(void *self, struct event *event)
+{
+    struct instance *instance = self;
+    struct delivery_turn turn = {instance, event};
+
+    if (event->kind == EVENT_CALL && rpc_callee(instance->context.worker->realm, event) == NULL) {
+        struct event_result result = {.failure =
+                                          failure_create("Error", EVENT_AIM_OVER_TEXT, NULL, 0)};
+
+        event_finish(event, &result);
+        return;
+    }
+    context_turn(&instance->context, delivery_turn, &turn);
 }
 
 static void forget_wrapper(void *data, struct socket *socket)

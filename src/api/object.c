@@ -27,9 +27,9 @@ static void section_free(struct section_run *run)
     mem_free(run);
 }
 
-static void section_enter(struct task *task)
+static void section_turn(struct js_realm *realm, void *data)
 {
-    struct section_run *run = container_of(task, struct section_run, task);
+    struct section_run *run = data;
     struct context *context = &run->instance->context;
     struct worker *worker = context->worker;
     struct js_error error = {0};
@@ -37,9 +37,8 @@ static void section_enter(struct task *task)
     JSValueRef argv[1];
     double id = run->id;
 
-    context_enter(context);
-    argv[0] = js_number(worker->realm, id);
-    if (js_call(worker->realm, callback, NULL, 1, argv, &error) == NULL) {
+    argv[0] = js_number(realm, id);
+    if (js_call(realm, callback, NULL, 1, argv, &error) == NULL) {
         struct failure *failure = cross_thrown(worker, &error, FAILURE_RESET);
 
         worker_log_thrown(worker, &error);
@@ -53,7 +52,13 @@ static void section_enter(struct task *task)
         }
         failure_unref(failure);
     }
-    context_leave(context);
+}
+
+static void section_enter(struct task *task)
+{
+    struct section_run *run = container_of(task, struct section_run, task);
+
+    context_turn(&run->instance->context, section_turn, run);
 }
 
 static void section_drop(struct task *task)

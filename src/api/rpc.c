@@ -360,29 +360,24 @@ void rpc_visit_finish(struct rpc_visit *visit, struct event_result *result)
     visit_return(visit);
 }
 
-static void visit_deliver(struct rpc_visit *visit, struct context *context)
+static void visit_turn(struct js_realm *realm, void *data)
 {
+    struct rpc_visit *visit = data;
+    struct context *context = visit->context;
     struct worker *worker = context->worker;
-    struct delivery *delivery = delivery_create(context, NULL);
+    struct delivery *delivery = visit->delivery;
     double id = delivery->id;
     struct js_error error = {0};
     JSValueRef argv[6];
 
-    delivery->visit = visit;
-    visit->context = context;
-    visit->delivery = delivery;
-    list_push_back(&context->visits, &visit->link);
-    context->visit_count++;
-    context->refs++;
-    context_enter(context);
-    argv[0] = worker->realm->undefined;
-    argv[1] = js_number(worker->realm, id);
-    argv[2] = worker->realm->undefined;
-    argv[3] = js_bytes_copy(worker->realm, blob_bytes(visit->event->call.arguments));
+    argv[0] = realm->undefined;
+    argv[1] = js_number(realm, id);
+    argv[2] = realm->undefined;
+    argv[3] = js_bytes_copy(realm, blob_bytes(visit->event->call.arguments));
     argv[4] = rpc_cargo_value(context, visit->event->call.cargo);
     argv[5] = callee_of(visit->event)->value.value;
-    if (js_call(worker->realm, js_ref_object(&worker->hooks.deliver_call), NULL, JS_COUNT(argv),
-                argv, &error) == NULL) {
+    if (js_call(realm, js_ref_object(&worker->hooks.deliver_call), NULL, JS_COUNT(argv), argv,
+                &error) == NULL) {
         struct event_result result = {.failure = cross_thrown(worker, &error, 0)};
 
         delivery = map_u64_get(&worker->deliveries, (uint64_t)id);
@@ -391,7 +386,19 @@ static void visit_deliver(struct rpc_visit *visit, struct context *context)
         event_result_fini(&result);
         js_error_fini(&error);
     }
-    context_leave(context);
+}
+
+static void visit_deliver(struct rpc_visit *visit, struct context *context)
+{
+    struct delivery *delivery = delivery_create(context, NULL);
+
+    delivery->visit = visit;
+    visit->context = context;
+    visit->delivery = delivery;
+    list_push_back(&context->visits, &visit->link);
+    context->visit_count++;
+    context->refs++;
+    context_turn(context, visit_turn, visit);
     context->refs--;
     context_settle(context);
 }

@@ -41,11 +41,10 @@ int js_engine_timeout(struct js_engine *engine, int *fd);
  * again. Runs on the engine's thread in the middle of a script: it must not call JavaScript. */
 typedef bool js_limit_fn(struct js_engine *engine, void *data);
 
-/* From now on each call of a script, and the microtasks of js_leave() together, may use `seconds` of
- * processor time. `ask` may be NULL: then time is simply up. A script that is ended
- * throws an exception that it cannot catch, its microtasks are dropped, and the machine lives on.
- * The limit costs about half a microsecond per call; it does not see a regular expression that is
- * still matching. */
+/* From now on each js_turn(), each call outside of one, and the microtasks of js_leave() together
+ * may use `seconds` of processor time. `ask` may be NULL: then time is simply up. A script that is
+ * ended throws an exception that it cannot catch, and the machine lives on. The limit costs about
+ * half a microsecond per turn; it does not see a regular expression that is still matching. */
 void js_engine_set_limit(struct js_engine *engine, double seconds, js_limit_fn *ask, void *data);
 void js_engine_clear_limit(struct js_engine *engine);
 

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "js/engine.h"
+#include "js/realm.h"
 
 enum {
     JS_NAMES_BITS = 10,
@@ -44,6 +45,9 @@ struct js_engine {
     struct list realms;      /* js_realm.link */
     struct js_realm *inside; /* entered; NULL between entries */
     void *current;           /* who entered */
+    js_turn_fn *turn_run;    /* what the next call of js_realm.turn runs before the microtasks */
+    void *turn_data;
+    bool drained; /* the last one came to them */
     js_limit_fn *limit_ask;
     void *limit_data;
     double limit_seconds; /* 0: none */

@@ -65,10 +65,14 @@ static JSValueRef rejection_entry(JSContextRef ctx, JSObjectRef callee, JSObject
     return realm->undefined;
 }
 
-static JSValueRef drain_entry(JSContextRef ctx, JSObjectRef callee, JSObjectRef self, size_t argc,
-                              const JSValueRef argv[], JSValueRef *exception)
+/* A turn, or its microtasks alone. A script that was ended in it has used up the time of this entry
+ * into the machine: the microtasks get one of their own. */
+static JSValueRef turn_entry(JSContextRef ctx, JSObjectRef callee, JSObjectRef self, size_t argc,
+                             const JSValueRef argv[], JSValueRef *exception)
 {
     struct js_realm *realm = js_realm_of(ctx);
+    struct js_engine *engine = realm->engine;
+    js_turn_fn *run = engine->turn_run;
 
     (void)callee;
     (void)self;
@@ -76,7 +80,12 @@ static JSValueRef drain_entry(JSContextRef ctx, JSObjectRef callee, JSObjectRef 
     (void)argv;
     (void)exception;
     JSLock(ctx); /* natives are called without it */
-    JSContextGroupDrainMicrotasks(realm->engine->group);
+    engine->turn_run = NULL;
+    if (run != NULL)
+        run(realm, engine->turn_data);
+    engine->drained = run == NULL || !engine->stop_pending;
+    if (engine->drained)
+        JSContextGroupDrainMicrotasks(engine->group);
     JSUnlock(ctx);
     return realm->undefined;
 }
@@ -124,8 +133,8 @@ struct js_realm *js_realm_create(struct js_engine *engine, void *data)
     map_u64_init(&realm->watches);
     list_push_front(&engine->realms, &realm->link);
     capture_intrinsics(realm);
-    realm->drain = JSObjectMakeFunctionWithCallback(realm->ctx, NULL, drain_entry);
-    JSValueProtect(realm->ctx, realm->drain);
+    realm->turn = JSObjectMakeFunctionWithCallback(realm->ctx, NULL, turn_entry);
+    JSValueProtect(realm->ctx, realm->turn);
     return realm;
 }
 
@@ -147,7 +156,7 @@ void js_realm_destroy(struct js_realm *realm)
         if (realm->words[i].value != NULL)
             JSValueUnprotect(realm->ctx, realm->words[i].value);
     }
-    JSValueUnprotect(realm->ctx, realm->drain);
+    JSValueUnprotect(realm->ctx, realm->turn);
     realm->rejected = NULL;
     JSGlobalContextRelease(realm->ctx);
 
@@ -243,21 +252,43 @@ void js_enter(struct js_realm *realm, void *current)
     engine->current = current;
 }
 
-bool js_leave(struct js_realm *realm)
+/* As one entry into the machine: its watchdog takes the time of each entry, and the clock is read
+ * at each. Giving up the lock would run every microtask as an entry of its own. */
+static void enter_machine(struct js_realm *realm, js_turn_fn *run, void *data)
 {
     struct js_engine *engine = realm->engine;
     JSValueRef exception = NULL;
+
+    engine->turn_run = run;
+    engine->turn_data = data;
+    JSObjectCallAsFunction(realm->ctx, realm->turn, NULL, 0, NULL, &exception);
+    ASSERT(engine->turn_run == NULL);
+}
+
+static bool leave(struct js_realm *realm)
+{
+    struct js_engine *engine = realm->engine;
     bool stopped;
 
-    ASSERT(engine->inside == realm);
-    /* As one entry into the machine: its watchdog takes the time of each entry, and the clock is
-     * read at each. Giving up the lock would run every microtask as an entry of its own. */
-    JSObjectCallAsFunction(realm->ctx, realm->drain, NULL, 0, NULL, &exception);
     JSUnlock(realm->ctx);
     stopped = js_engine_absorb_stop(engine);
     engine->inside = NULL;
     engine->current = NULL;
     return !stopped;
+}
+
+bool js_leave(struct js_realm *realm)
+{
+    ASSERT(realm->engine->inside == realm);
+    enter_machine(realm, NULL, NULL);
+    return leave(realm);
+}
+
+bool js_turn(struct js_realm *realm, void *current, js_turn_fn *run, void *data)
+{
+    js_enter(realm, current);
+    enter_machine(realm, run, data);
+    return realm->engine->drained ? leave(realm) : js_leave(realm);
 }
 
 void *js_current(const struct js_realm *realm)

@@ -47,7 +47,7 @@ struct js_realm {
     struct map_u64 watches; /* js_promise_watch() */
     uint64_t watches_made;
     js_rejection_fn *rejected;
-    JSObjectRef drain;          /* protected: runs the microtasks */
+    JSObjectRef turn;           /* protected: what an entry runs */
     JSObjectRef intrinsics[10]; /* protected; realm_parts.h */
     struct js_word words[32];
 };
@@ -82,6 +82,12 @@ void js_enter(struct js_realm *realm, void *current);
 
 /* Run the microtasks, then leave. False if the time limit cut them short. */
 bool js_leave(struct js_realm *realm);
+
+/* Enter for `current`, call `run`, run the microtasks, and leave. The machine sees one entry, which
+ * is half of what js_enter(), a call and js_leave() cost, and has one time limit. False if that cut
+ * it short. */
+typedef void js_turn_fn(struct js_realm *realm, void *data);
+bool js_turn(struct js_realm *realm, void *current, js_turn_fn *run, void *data);
 
 /* Who entered; NULL between entries and when the machine calls by itself. */
 void *js_current(const struct js_realm *realm);

@@ -278,6 +278,42 @@ TEST(a_chain_of_short_microtasks_is_stopped)
     close_realm();
 }
 
+static void evaluate(struct js_realm *of, void *data)
+{
+    CHECK(js_inside(of));
+    run_in(of, data, NULL);
+}
+
+TEST(a_turn_runs_its_microtasks)
+{
+    static char script[] = "var n = 1; Promise.resolve().then(() => n = 2)";
+
+    open_realm();
+    CHECK(js_turn(realm, &realm, evaluate, script));
+    CHECK(!js_inside(realm));
+    CHECK(number_of("n") == 2);
+    close_realm();
+}
+
+TEST(a_turn_has_one_time_limit_and_its_microtasks_run_after_it)
+{
+    static char both[] = "var n = 0; Promise.resolve().then(() => { n++; for (;;) {} })";
+    static char first[] = "var n = 0; Promise.resolve().then(() => n++); for (;;) {}";
+    static char good[] = "Promise.resolve().then(() => n = 5)";
+    unsigned i;
+
+    open_realm();
+    js_engine_set_limit(engine, 0.05, NULL, NULL);
+    for (i = 0; i < 4; i++) {
+        CHECK(!js_turn(realm, &i, evaluate, i % 2 == 0 ? first : both));
+        CHECK_EQ(js_engine_stops(engine), i + 1);
+        CHECK(number_of("n") == 1);
+        CHECK(js_turn(realm, &i, evaluate, good));
+        CHECK(number_of("n") == 5);
+    }
+    close_realm();
+}
+
 TEST(turns_that_are_short_are_not_added_up)
 {
     unsigned i;
