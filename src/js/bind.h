@@ -24,11 +24,10 @@
  *
  *     js_natives_install(realm, object, kv_natives, JS_COUNT(kv_natives));
  *
- * The entry checks once that as many arguments came as the row asks for, and holds the machine's
- * lock: it is given up before a native is called, and each function of the engine that needs it
- * would take it anew, which costs more than most of them do. js_arg_…() functions
- * that return false or NULL have thrown; js_throw_…() return NULL, so that a native can return
- * what they return. JSValueRefs on the stack are seen by the collector.
+ * The entry checks that as many arguments came as the row asks for, and takes back the machine's
+ * lock, which each function of the engine would otherwise do, at more than its own cost. A
+ * js_arg_…() that returns false or NULL has thrown; js_throw_…() return NULL, so that a native can
+ * return what they return. JSValueRefs on the stack are seen by the collector.
  */
 
 #include <stdbool.h>
@@ -73,8 +72,7 @@ static inline bool js_call_has(const struct js_call *call, size_t needed)
     {                                                                                              \
         struct js_call call = {ctx, js_realm_of(ctx), argc, argv, exception};                      \
         JSValueRef value;                                                                          \
-        (void)callee;                                                                              \
-        (void)self;                                                                                \
+        (void)callee, (void)self;                                                                  \
         JSLock(ctx);                                                                               \
         value = js_call_has(&call, needed) ? function(&call)                                       \
                                            : js_throw_arity(&call, name, needed);                  \
@@ -110,7 +108,6 @@ bool js_arg_integer(struct js_call *call, size_t i, int64_t low, int64_t high, i
 /* String(argument); free with js_text_fini(). */
 bool js_arg_text(struct js_call *call, size_t i, struct js_text *out);
 bool js_arg_text_stored(struct js_call *call, size_t i, struct js_text *out);
-
 /* The same as a new C string (mem_free()), or NULL. */
 char *js_arg_string(struct js_call *call, size_t i);
 
@@ -138,7 +135,6 @@ JSValueRef js_throw_named(struct js_call *call, const char *name, const char *fo
 
 /* A fault of ours: an Error with `code`. */
 JSValueRef js_throw_fault(struct js_call *call, int fault);
-
 /* What an inner call threw, once more. */
 JSValueRef js_rethrow(struct js_call *call, const struct js_error *error);
 JSValueRef js_throw_arity(struct js_call *call, const char *name, unsigned needed);
