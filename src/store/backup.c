@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "store/history.h"
 #include "store/log.h"
 #include "store/segment_log.h"
 #include "store/store_parts.h"
@@ -17,6 +18,7 @@ struct backup {
     struct os *os;
     const char *from; /* folder */
     const char *to;
+    const char *end; /* of the names that are copied; NULL: all but drafts */
     uint8_t *chunk;
 };
 
@@ -60,14 +62,19 @@ static int copy_file(struct backup *backup, const char *name)
     return r < 0 ? err_pass(r) : 0;
 }
 
-static int copy_object(void *arg, const char *name)
+static bool ends_with(const char *name, const char *end)
 {
-    static const char end[] = ".sqlite";
     size_t len = strlen(name);
-    int r = 0;
 
-    if (len > strlen(end) && strcmp(name + len - strlen(end), end) == 0)
-        r = copy_file(arg, name);
+    return len > strlen(end) && strcmp(name + len - strlen(end), end) == 0;
+}
+
+static int copy_one(void *arg, const char *name)
+{
+    struct backup *backup = arg;
+    bool wanted = backup->end != NULL ? ends_with(name, backup->end) : !ends_with(name, ".new");
+    int r = wanted ? copy_file(backup, name) : 0;
+
     return r < 0 ? err_pass(r) : 0;
 }
 
@@ -77,27 +84,35 @@ static int copy_class(void *arg, const char *name)
     const struct backup *all = arg;
     char *from = mem_format("%s/%s", all->from, name);
     char *to = mem_format("%s/%s", all->to, name);
-    struct backup one = {.os = all->os, .from = from, .to = to, .chunk = all->chunk};
-    int r = os_mkdir(one.os, to);
+    struct backup one = {
+        .os = all->os, .from = from, .to = to, .end = all->end, .chunk = all->chunk};
+    int r = 0;
 
+    if (strcmp(name, "epoch") == 0) /* beside the folders, copied before */
+        goto out;
+    r = os_mkdir(one.os, to);
     if (r == 0)
-        r = os_list_dir(one.os, from, copy_object, &one);
+        r = os_list_dir(one.os, from, copy_one, &one);
     if (r == -ENOTDIR)
         r = 0; /* put there by hand */
     if (r == 0)
         r = os_sync_dir(one.os, to);
+
+out:
     mem_free(to);
     mem_free(from);
     return r < 0 ? err_pass(r) : 0;
 }
 
-static int copy_objects(const struct backup *top)
+static int copy_folder(const struct backup *top, const char *name, const char *end)
 {
-    char *from = mem_format("%s/do", top->from);
-    char *to = mem_format("%s/do", top->to);
-    struct backup all = {.os = top->os, .from = from, .to = to, .chunk = top->chunk};
+    char *from = mem_format("%s/%s", top->from, name);
+    char *to = mem_format("%s/%s", top->to, name);
+    struct backup all = {.os = top->os, .from = from, .to = to, .end = end, .chunk = top->chunk};
     int r = os_mkdir(all.os, to);
 
+    if (r == 0)
+        r = copy_file(&all, "epoch");
     if (r == 0)
         r = os_list_dir(all.os, from, copy_class, &all);
     if (r == 0)
@@ -107,15 +122,17 @@ static int copy_objects(const struct backup *top)
     return r < 0 ? err_pass(r) : 0;
 }
 
-/* The order matters: the journal after the files that it mends, the numbers of classes after the
- * records that use them. */
+/* The order matters: the journal after the files that it mends and the histories that it goes on
+ * from, the numbers of classes after the records that use them. */
 static int copy_all(struct store *store, struct backup *top)
 {
     char *journal = mem_format("%s/journal", top->to);
-    int r = copy_objects(top);
+    int r = copy_folder(top, "do", ".sqlite");
 
     if (r == 0)
         r = copy_file(top, "alarms.sqlite");
+    if (r == 0 && store->history != NULL)
+        r = copy_folder(top, "history", NULL);
     if (r == 0)
         r = os_mkdir(top->os, journal);
     if (r == 0)
@@ -194,7 +211,9 @@ int store_backup(struct store *store, const char *to, struct err_text *why)
         err_text_set(why, "another backup is under way");
         goto out;
     }
+    history_pause(store->history);
     r = copy_held(store, partial, to);
+    history_resume(store->history);
     if (r < 0)
         err_text_set(why, "%s was left incomplete: %s", partial, err_trail());
 

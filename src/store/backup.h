@@ -8,7 +8,8 @@
  * meanwhile, and after them the journal. What is torn in a copied file is mended when the copy is
  * opened: the copied journal holds every change since the hold began, and replaying it over any
  * mixture of older and newer sectors gives the same file (rule 3). So the copy holds every commit
- * that was durable when it began, and some of those that came while it was made.
+ * that was durable when it began, and some of those that came while it was made. Nothing is added
+ * to the histories meanwhile, so they and the copied journal meet without a gap.
  *
  * The copy is made under the name `<to>.partial` and gets its own when all of it is synced.
  */

@@ -41,6 +41,7 @@ struct history {
     struct journal_pin pin; /* the first record that is not in the history files */
     pthread_mutex_t mutex;  /* held while history files or the journal are read or written */
     atomic_size_t order_count;
+    atomic_bool paused;
 };
 
 /* What a segment has of one object. */
@@ -428,7 +429,8 @@ static void add_below(struct history *history, uint64_t needed, bool all)
     char *path;
 
     pthread_mutex_lock(&history->mutex);
-    while ((path = segment_log_find(store->log, history->pin.lsn, &end_lsn)) != NULL) {
+    while (!history->paused &&
+           (path = segment_log_find(store->log, history->pin.lsn, &end_lsn)) != NULL) {
         uint64_t end = all && end_lsn > needed ? needed : end_lsn;
         int r;
 
@@ -459,6 +461,21 @@ void history_finish(struct history *history)
     add_below(history, journal_needed_beside(history->store->journal, &history->pin), true);
     journal_unpin(history->store->journal, &history->pin);
     history->pin.lsn = 0;
+}
+
+void history_pause(struct history *history)
+{
+    if (history == NULL)
+        return;
+    pthread_mutex_lock(&history->mutex); /* what is being added is complete */
+    history->paused = true;
+    pthread_mutex_unlock(&history->mutex);
+}
+
+void history_resume(struct history *history)
+{
+    if (history != NULL)
+        history->paused = false;
 }
 
 /* ---- images ---- */

@@ -42,6 +42,11 @@ int history_image(struct history *history, uint32_t namespace_number,
 /* The first point that can be wanted. */
 int64_t history_oldest_ms(const struct history *history);
 
+/* While the files are copied nothing is added to them; also for lack of room in the journal it may
+ * go on, and then the copy is given up. Any thread. */
+void history_pause(struct history *history);
+void history_resume(struct history *history);
+
 /* ---- orders ---- */
 
 struct history_order {

@@ -256,8 +256,11 @@ int keeper_round(struct keeper *keeper, bool all)
     if (pressed(keeper, &counts) && counts.oldest_half_lsn > 0)
         want(store, counts.oldest_half_lsn);
     if (make_room(keeper) < 0) {
-        if (segment_log_let_go(store->log)) /* commits go before a copy */
+        if (segment_log_let_go(store->log)) { /* commits go before a copy */
+            history_resume(store->history);
+            history_round(store->history);
             journal_release(store->journal, false);
+        }
         segment_log_count(store->log, &counts);
         keeper->disk_full = counts.free == 0;
         journal_release(store->journal, keeper->disk_full);

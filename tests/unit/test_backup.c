@@ -2,6 +2,7 @@
 
 #include "store/backup.h"
 #include "store/log.h"
+#include "store/restore.h"
 #include "store/segment_log.h"
 #include "store/store_parts.h"
 #include "store_world.h"
@@ -194,4 +195,42 @@ TEST(every_fault_while_copying_leaves_the_name_free_and_the_store_at_work)
         database_close(db);
         store_world_end(world);
     }
+}
+
+/* A state in a history file, one in the journal and one that is ordered already. */
+TEST(a_copy_goes_back_to_before_it_was_made)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = store_world_object(world, 1);
+    char bookmarks[40][BOOKMARK_TEXT_SIZE];
+    char undo[BOOKMARK_TEXT_SIZE];
+    struct err_text why = {""};
+
+    check_runs(db, make);
+    check_commits(db);
+    for (int i = 0; i < 40; i++) {
+        CHECK_EQ(restore_bookmark_now(db, bookmarks[i], &why), 0);
+        check_runs(db, "INSERT INTO t (b) VALUES (hex(randomblob(20000)))");
+        check_commits(db);
+        store_world_settle(world);
+        database_close(db);
+        db = store_world_object(world, 1);
+    }
+    CHECK_EQ(restore_later(db, bytes_of_string(bookmarks[3]), undo, &why), 0);
+    check_backs_up(world, "/copy");
+    database_close(db);
+    open_instead(world, "/copy");
+    db = store_world_object(world, 1);
+    CHECK_EQ(number_of(db, count), 40);
+    CHECK_EQ(restore_if_ordered(db, &why), 0);
+    CHECK_EQ(number_of(db, count), 3);
+    for (int i = 38; i > 0; i -= 7) {
+        CHECK_EQ(restore_later(db, bytes_of_string(bookmarks[i]), undo, &why), 0);
+        database_close(db);
+        db = store_world_object(world, 1);
+        CHECK_EQ(restore_if_ordered(db, &why), 0);
+        CHECK_EQ(number_of(db, count), i);
+    }
+    database_close(db);
+    store_world_end(world);
 }
