@@ -12,6 +12,7 @@ import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
 import { asReadBack, finishClass, INTERNAL, toDOMString } from "./webidl.js";
 import { compat } from "./compat.js";
 import { METHOD, receiveError } from "./cf_errors.js";
+import { fetcherHelpers } from "./cf_fetcher.js";
 import { arrival, makeProperty } from "./cf_rpc.js";
 import { packArguments, send, setStubMakers, sources } from "./cf_rpc_values.js";
 
@@ -145,6 +146,13 @@ function plainUrl(url) {
   return href;
 }
 
+/** Before 2021-11-10 a stub took relative URLs. */
+function fullUrl(input) {
+  if (input instanceof Request) return input;
+  const base = "https://fake-host/";
+  return URL.canParse(input, base) ? new URL(input, base).href : input;
+}
+
 /* What is undefined takes no conversion on its way into C. */
 const orUndefined = (text) => (text === "" ? undefined : text);
 
@@ -192,7 +200,7 @@ class DurableObjectStub {
 
   #fetch(args) {
     try {
-      const request = newRequest(args[0], args[1]);
+      const request = newRequest(compat.flags.durableObjectFetchRequiresFullUrl ? args[0] : fullUrl(args[0]), args[1]);
       requireContext();
       if (this.#broken !== undefined) throw this.#broken();
       const answer = sendRequest(request, (job) => this.#hop(job));
@@ -280,8 +288,13 @@ function makeServiceStub(number, hex, name) {
 
 setStubMakers({ makeServiceStub });
 
+function isHelper(property) {
+  return !compat.flags.fetcherNoGetPutDelete && (property === "get" || property === "put" || property === "delete");
+}
+
 function wrapStub(target, inner, dup) {
   let fetch; // made when it is first asked for; most stubs live for one call
+  let helpers;
   const stub = new Proxy(target, {
     get(object, property, receiver) {
       if (property === "fetch") return (fetch ??= fetchOf(inner));
@@ -290,12 +303,13 @@ function wrapStub(target, inner, dup) {
         return Reflect.get(object, property, receiver);
       }
       if (property === "connect") return connect;
+      if (isHelper(property)) return (helpers ??= fetcherHelpers(fetchOf(inner)))[property];
       if (property === "then" || !compat.flags.rpc) return undefined;
       if (property === "dup") return dup;
       return makeProperty(inner, [property]);
     },
     has(object, property) {
-      return typeof property === "string" || property in object;
+      return property in object || (typeof property === "string" && (compat.flags.rpc || property === "fetch" || property === "connect" || isHelper(property)));
     },
   });
   sources.set(stub, inner);

@@ -5,6 +5,7 @@
  * when another object is running, and after the instance is gone.
  */
 
+import { compat } from "./compat.js";
 import { natives } from "./natives.js";
 import { finishClass, INTERNAL } from "./webidl.js";
 import { DurableObjectStorage } from "./cf_storage.js";
@@ -37,7 +38,7 @@ export class DurableObjectState {
     this.storage = new DurableObjectStorage(handle, sqlite, canSetAlarm);
     this.id = makeId(hex, name);
     this.props = {};
-    this.exports = exports;
+    if (compat.flags.ctxExports) this.exports = exports;
   }
 
   waitUntil(promise) {

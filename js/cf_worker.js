@@ -72,7 +72,7 @@ function makeEnv(bindings) {
 class ExecutionContext {
   constructor() {
     this.props = {};
-    this.exports = current.exports;
+    if (compat.flags.ctxExports) this.exports = current.exports;
   }
 
   waitUntil(promise) {

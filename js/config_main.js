@@ -161,7 +161,7 @@ function addKv(check, bindings, namespaces, pathOf, config) {
   });
 }
 
-/** Adds the class whose object's alarm runs `triggers.crons` (cf_cron.js); what the Worker needs to know of it. */
+/** Adds the class whose object's alarm runs `triggers.crons` (cf_scheduled.js); what the Worker needs to know of it. */
 function addCrons(check, namespaces, pathOf, config, worker) {
   const path = [...pathOf("triggers"), "crons"];
   const texts = config.triggers?.crons ?? [];

@@ -25,7 +25,7 @@ static const struct {
     {413, "Payload Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
     {416, "Range Not Satisfiable"}, {417, "Expectation Failed"}, {418, "I'm a teapot"},
     {421, "Misdirected Request"}, {422, "Unprocessable Entity"}, {423, "Locked"},
-    {424, "Failed Dependency"}, {425, "Too Early"}, {426, "Upgrade Required"},
+    {424, "Failed Dependency"}, {426, "Upgrade Required"},
     {428, "Precondition Required"}, {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"}, {451, "Unavailable For Legal Reasons"},
     {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
@@ -38,11 +38,14 @@ static const struct {
 
 const char *h1_reason(unsigned status)
 {
+    static const char *const classes[] = {"Unknown",     "Informational", "Successful",
+                                          "Redirection", "Client Error",  "Server Error"};
+
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         if (reasons[i].status == status)
             return reasons[i].reason;
     }
-    return "Unknown";
+    return status < 600 ? classes[status / 100] : "Unknown";
 }
 
 bool h1_status_has_body(unsigned status)

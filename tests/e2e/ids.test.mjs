@@ -134,6 +134,13 @@ test("stub.fetch takes what fetch takes", async () => {
     assert.deepEqual([seen.both.method, seen.both.headers], ["DELETE", [["x-a", "b"]]]);
 });
 
+test("an object's answer has the words of its status", async () => {
+    assert.deepEqual(await target.ask("/reasons"), [
+        "OK", "No Content", "Successful", "Not Modified", "Redirection", "Not Found", "I'm a teapot", "Client Error",
+        "Internal Server Error", "Server Error", "Own Words",
+    ]);
+});
+
 test("stub.fetch refuses what fetch refuses", async () => {
     assert.deepEqual(messages(await target.ask("/fetch-misused")), [
         "TypeError: Invalid URL: /relative",
