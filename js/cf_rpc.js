@@ -30,7 +30,7 @@ import { natives } from "./natives.js";
 import { RESERVED_METHODS, RpcTarget, rpcMember } from "./cf_base.js";
 import { receiveError, METHOD, RESET } from "./cf_errors.js";
 import { isDOMException } from "./dom_exception.js";
-import { isObject } from "./webidl.js";
+import { inspectors, isObject } from "./webidl.js";
 import { describeThrown } from "./stack.js";
 import { Arrival, disposable, packArguments, packResult, Reference, send, setStubMakers, sources, unpack, unpackParts } from "./cf_rpc_values.js";
 
@@ -90,8 +90,11 @@ export const RpcStub = function RpcStub(value) {
 };
 
 Object.defineProperty(RpcStub, "length", { value: 0, configurable: true });
-for (const [constructor, tag] of [[RpcStub, "JsRpcStub"], [RpcPromise, "JsRpcPromise"], [RpcProperty, "JsRpcProperty"]])
-  Object.defineProperty(constructor.prototype, Symbol.toStringTag, { value: tag, configurable: true });
+for (const [constructor, name] of [[RpcStub, "RpcStub"], [RpcPromise, "RpcPromise"], [RpcProperty, "RpcProperty"]]) {
+  Object.defineProperty(constructor, "name", { value: name, configurable: true }); // the bundler may have changed it
+  Object.defineProperty(constructor.prototype, Symbol.toStringTag, { value: `Js${name}`, configurable: true });
+  inspectors.set(constructor, () => ({}));
+}
 
 function referenceOf(stub) {
   const reference = sources.get(stub);

@@ -330,7 +330,15 @@ function describe(ctx, value, name, tag, keys) {
   return describePlain(ctx, value, name, tag, keys);
 }
 
+/* Stubs and promises of RPC are functions to the engine, and not to anybody else. */
+function isRemote(value) {
+  if (typeof value !== "function" || value instanceof Function) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype !== null && inspectors.has(prototype.constructor);
+}
+
 function describePlain(ctx, value, name, tag, keys) {
+  if (isRemote(value)) return { braces: [`${name} {`, "}"], items: () => [] };
   if (typeof value === "function") return { base: functionBase(value, name), braces: ["{", "}"] };
   if (isNativeError(value)) return { base: formatErrorValue(ctx, value, keys), braces: ["{", "}"] };
   if (isRegExp(value)) return { base: RegExp.prototype.toString.call(value), braces: ["{", "}"] };

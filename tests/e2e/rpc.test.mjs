@@ -10,7 +10,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { copyProject, IDLE_ARGS, IDLE_MS, onlyDormouse, onlyInMemory, sleep, start, TARGET } from "./support/target.mjs";
+import { copyProject, IDLE_ARGS, IDLE_MS, onlyDormouse, onlyInMemory, sleep, start, TARGET, until } from "./support/target.mjs";
 
 const REMOTE = { remote: true };
 const THROWN = { remote: true, durableObjectId: "its own" };
@@ -90,7 +90,8 @@ const STUB_VALUES = {
     "calls back run at the same time": [0,1,2],
     "a stub's looks": ["function","[object JsRpcStub]",true,false,0,"function","function","undefined","function",true],
     "a target's stub's looks": ["function","[object JsRpcStub]",true,false,0,"function","function","undefined","function",true],
-    "a promise's and a property's looks": ["function",true,"[object JsRpcProperty]","function",true,"[object JsRpcPromise]",0,"function",true],
+    "a promise's and a property's looks": ["function",true,"[object JsRpcProperty]","function",true,"[object JsRpcPromise]",0,"function",true,"RpcStub","RpcProperty","RpcPromise"],
+    "stubs in the log": null,
     "a target counts": [1,6,6],
     "a target may have a method fetch": "no handler here",
     "a target that returns itself": [false,2],
@@ -231,6 +232,11 @@ describe("remote methods", () => {
     for (const [name, value] of Object.entries({ ...VALUES, ...STUB_VALUES })) test(name, options(name), async () => assert.deepEqual(await run(name), { value }));
     for (const [name, [error, own]] of Object.entries({ ...ERRORS, ...STUB_ERRORS })) test(name, options(name), async () => assert.deepEqual(await run(name), { error, own }));
 
+    test("the log shows what they are", async () => {
+        await target.ask("/stubs%20in%20the%20log");
+        assert.match(target.stdout, /^RpcStub {} RpcProperty {} RpcPromise {}$/m);
+    });
+
     test("every case is tested", async () => {
         const cases = await target.ask("/");
         assert.deepEqual(cases.sort(), [VALUES, ERRORS, STUB_VALUES, STUB_ERRORS].flatMap(Object.keys).sort());
@@ -266,8 +272,9 @@ describe("what is handed out", () => {
     test("a call of what will come is made though nobody waits", { skip: onlyDormouse("calls end with their request") || onlyInMemory("the log is lost") }, async () => {
         const step = stepper(target, "unawaited");
         await step("call what will come, and do not wait");
-        await sleep(200);
-        assert.deepEqual(await step("what the object heard"), ["made", "noted"]);
+        let heard = [];
+        await until(async () => (heard = await step("what the object heard")).length === 2, { what: "both calls" }).catch(() => {});
+        assert.deepEqual(heard, ["made", "noted"]);
     });
 
     test("who has handed something out stays", { skip: onlyInMemory("the keeper forgets it") }, async () => {
