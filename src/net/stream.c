@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -80,6 +81,7 @@ struct stream {
     bool full;  /* the queue has been above the high mark: on_drain() is due */
     bool told;  /* on_fault() has been called */
     bool closed;
+    char peer[INET6_ADDRSTRLEN]; /* "" until somebody asks */
 };
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -718,7 +720,7 @@ void stream_parcel_discard(struct stream_parcel *parcel)
     parcel->fd = -1;
 }
 
-void stream_peer_address(const struct stream *stream, char *text, size_t size)
+static void learn_peer(struct stream *stream)
 {
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
@@ -726,7 +728,6 @@ void stream_peer_address(const struct stream *stream, char *text, size_t size)
     struct sockaddr_in6 v6;
     const void *raw = NULL;
 
-    text[0] = '\0';
     if (getpeername(stream->fd, (struct sockaddr *)&address, &len) < 0)
         return;
     memcpy(&v4, &address, sizeof v4);
@@ -741,6 +742,17 @@ void stream_peer_address(const struct stream *stream, char *text, size_t size)
             raw = &v6.sin6_addr;
         }
     }
-    if (raw == NULL || inet_ntop(address.ss_family, raw, text, (socklen_t)size) == NULL)
-        text[0] = '\0';
+    if (raw == NULL || inet_ntop(address.ss_family, raw, stream->peer, sizeof stream->peer) == NULL)
+        stream->peer[0] = '\0';
+}
+
+void stream_peer_address(struct stream *stream, char *text, size_t size)
+{
+    size_t len;
+
+    if (stream->peer[0] == '\0')
+        learn_peer(stream);
+    len = smaller(strlen(stream->peer), size - 1);
+    memcpy(text, stream->peer, len);
+    text[len] = '\0';
 }

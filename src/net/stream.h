@@ -99,7 +99,7 @@ struct stream *stream_attach(struct loop *loop, struct stream_parcel *parcel,
 void stream_parcel_discard(struct stream_parcel *parcel);
 
 /* The peer's numeric address, "" if unknown. */
-void stream_peer_address(const struct stream *stream, char *text, size_t size);
+void stream_peer_address(struct stream *stream, char *text, size_t size);
 
 /* For loop.c: flush what was written (some: false if streams are left for the next turn), free what
  * libuv never held and what is kept for later, close everything. */
