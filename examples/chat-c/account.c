@@ -208,8 +208,8 @@ static int sign_up(struct dm_object *object, struct dm_event *event, struct dm_b
         return dm->error(object, "The name is too long.");
     memcpy(account->name, name.data, name.len);
     dm->random(account->salt, sizeof account->salt);
-    password_hash(object, event, password, account->salt, registered, attempt);
-    return DM_LATER;
+    r = password_hash(object, password, account->salt, registered, attempt);
+    return r < 0 ? r : DM_LATER;
 }
 
 /* ---- signing in ---- */
@@ -266,8 +266,8 @@ static int sign_in(struct dm_object *object, struct dm_event *event, struct dm_b
     if (r != 0)
         return r < 0 ? r : dm->answer(event, &slow_down);
     attempt->event = event;
-    password_hash(object, event, password, attempt->account.salt, compared, attempt);
-    return DM_LATER;
+    r = password_hash(object, password, attempt->account.salt, compared, attempt);
+    return r < 0 ? r : DM_LATER;
 }
 
 static int call(void *instance, struct dm_object *object, struct dm_event *event,

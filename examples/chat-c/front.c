@@ -205,31 +205,11 @@ static int serve_api(struct dm_object *front, struct dm_event *event,
 static int serve_page(struct dm_event *event, const struct dm_request *request,
                       struct dm_bytes path)
 {
-    static const struct dm_header allow[] = {{"Content-Type", "text/plain;charset=UTF-8"},
-                                             {"Allow", "GET, HEAD"}};
-    static const struct dm_header headers[] = {
-        {"Content-Type", "text/html; charset=utf-8"},
-        {"Cache-Control", "no-cache"},
-        {"Content-Security-Policy",
-         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-         "frame-ancestors 'none'"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"Referrer-Policy", "no-referrer"},
-    };
-    struct dm_response response = {.headers = headers,
-                                   .header_count = sizeof headers / sizeof *headers};
     char room[ROOM_SIZE];
 
     if (!web_take(&path, "/") || (path.len > 0 && (!take_room(&path, room) || path.len > 0)))
         return dm->respond_text(event, 404, "There is no such page.\n");
-    response.content = dm_bytes(page, page_size);
-    if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0)
-        response = (struct dm_response){.status = 405,
-                                        .headers = allow,
-                                        .header_count = 2,
-                                        .content = dm_str("Only GET is served here.\n")};
-    return dm->respond(event, &response);
+    return web_page(event, request, dm_bytes(page, page_size));
 }
 
 static int fetch(void *instance, struct dm_object *front, struct dm_event *event,

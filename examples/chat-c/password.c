@@ -1,96 +1,66 @@
-/* The state of a hash is copied twice for each of 100,000 iterations: SHA256_CTX can be, cheaply.
- * OpenSSL 3 has only slower ways that it does not call deprecated. */
-#define OPENSSL_SUPPRESS_DEPRECATED
-
 #include "password.h"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
 
 #define ITERATIONS 100000
-#define SLICE      2000
-#define BLOCK      64
 
+/* All that the other thread sees. */
 struct work {
-    SHA256_CTX inner, outer; /* with the password in them: where each HMAC begins */
-    uint8_t last[PASSWORD_HASH];
+    uint8_t salt[PASSWORD_SALT];
     uint8_t hash[PASSWORD_HASH];
-    unsigned left;
+    bool failed;
     password_fn *done;
     void *data;
+    size_t len;
+    char password[];
 };
 
-/* HMAC of the password and `text`. */
-static void authenticate(const struct work *work, const void *text, size_t len,
-                         uint8_t mac[PASSWORD_HASH])
+static void work_free(void *data)
 {
-    SHA256_CTX hash = work->inner;
+    struct work *work = data;
 
-    SHA256_Update(&hash, text, len);
-    SHA256_Final(mac, &hash);
-    hash = work->outer;
-    SHA256_Update(&hash, mac, PASSWORD_HASH);
-    SHA256_Final(mac, &hash);
+    OPENSSL_cleanse(work, sizeof *work + work->len);
+    free(work);
 }
 
-static void begin(struct work *work, struct dm_bytes password, const uint8_t salt[PASSWORD_SALT])
+static void derive(void *data)
 {
-    uint8_t key[BLOCK] = {0};
-    uint8_t text[PASSWORD_SALT + 4] = {0};
+    struct work *work = data;
 
-    if (password.len > BLOCK)
-        SHA256(password.data, password.len, key);
-    else if (password.len > 0)
-        memcpy(key, password.data, password.len);
-    for (size_t i = 0; i < BLOCK; i++)
-        key[i] ^= 0x36;
-    SHA256_Init(&work->inner);
-    SHA256_Update(&work->inner, key, BLOCK);
-    for (size_t i = 0; i < BLOCK; i++)
-        key[i] ^= 0x36 ^ 0x5c;
-    SHA256_Init(&work->outer);
-    SHA256_Update(&work->outer, key, BLOCK);
-    OPENSSL_cleanse(key, sizeof key);
-
-    memcpy(text, salt, PASSWORD_SALT);
-    text[sizeof text - 1] = 1; /* the first block, and the only one */
-    authenticate(work, text, sizeof text, work->last);
-    memcpy(work->hash, work->last, PASSWORD_HASH);
-    work->left = ITERATIONS - 1;
+    work->failed = PKCS5_PBKDF2_HMAC(work->password, (int)work->len, work->salt, PASSWORD_SALT,
+                                     ITERATIONS, EVP_sha256(), PASSWORD_HASH, work->hash) != 1;
 }
 
-static void slice(struct work *work)
-{
-    for (unsigned i = 0; i < SLICE && work->left > 0; i++, work->left--) {
-        authenticate(work, work->last, PASSWORD_HASH, work->last);
-        for (size_t at = 0; at < PASSWORD_HASH; at++)
-            work->hash[at] ^= work->last[at];
-    }
-}
-
-static void go_on(void *instance, struct dm_object *object, void *data)
+static void derived(void *instance, struct dm_object *object, void *data)
 {
     struct work *work = data;
     (void)instance;
 
-    do {
-        slice(work);
-        if (work->left == 0) {
-            OPENSSL_cleanse(&work->inner, sizeof work->inner);
-            OPENSSL_cleanse(&work->outer, sizeof work->outer);
-            work->done(object, work->data, work->hash);
-            return;
-        }
-    } while (dm->timer(object, 0, go_on, work) == NULL); /* too many timers: then in one go */
+    if (work->failed)
+        dm->abort(object, "The password could not be hashed.");
+    else
+        work->done(object, work->data, work->hash);
+    work_free(work);
 }
 
-void password_hash(struct dm_object *object, struct dm_event *event, struct dm_bytes password,
-                   const uint8_t salt[PASSWORD_SALT], password_fn *done, void *data)
+int password_hash(struct dm_object *object, struct dm_bytes password,
+                  const uint8_t salt[PASSWORD_SALT], password_fn *done, void *data)
 {
-    struct work *work = dm->alloc(event, sizeof *work);
+    struct work *work = malloc(sizeof *work + password.len);
+    int r;
 
+    if (work == NULL)
+        return dm->error(object, "Out of memory.");
     work->done = done;
     work->data = data;
-    begin(work, password, salt);
-    go_on(NULL, object, work);
+    work->len = password.len;
+    memcpy(work->salt, salt, PASSWORD_SALT);
+    if (password.len > 0)
+        memcpy(work->password, password.data, password.len);
+    r = dm->work(object, derive, derived, work_free, work);
+    if (r < 0)
+        work_free(work);
+    return r;
 }

@@ -3,9 +3,8 @@
 /*
  * Hashes of passwords: PBKDF2 with SHA-256, as crypto.subtle makes them
  *
- * They are slow on purpose. So that nothing else of the thread stands still meanwhile, a hash is
- * made in slices of a millisecond or less, each a turn of its own; other objects and other events
- * of this one run in between.
+ * They are slow on purpose: dm->work() has them made on another thread, and other objects and other
+ * events of this one run meanwhile.
  */
 
 #include "web.h"
@@ -16,6 +15,6 @@
 /* A callback, as those of the API. */
 typedef void password_fn(struct dm_object *object, void *data, const uint8_t hash[PASSWORD_HASH]);
 
-/* For an event that is answered afterwards. */
-void password_hash(struct dm_object *object, struct dm_event *event, struct dm_bytes password,
-                   const uint8_t salt[PASSWORD_SALT], password_fn *done, void *data);
+/* Negative: too many are being made. */
+int password_hash(struct dm_object *object, struct dm_bytes password,
+                  const uint8_t salt[PASSWORD_SALT], password_fn *done, void *data);

@@ -115,6 +115,15 @@ static int read_body(struct ask *ask, dm_bytes_fn *done, const char *refusal)
 static const char register_refusal[] =
     "A name of 2 to 32 letters and digits and a password of 8 or more, please";
 
+/* What could be read of the body is told to the account; or the body is refused. */
+static void ask_account(struct ask *ask, bool given, const char *refusal, const char *method,
+                        const struct dm_value *arguments, size_t count, dm_reply_fn *reply)
+{
+    web_settle(ask->front, ask->event,
+               given ? call_account(ask, ask->name, method, arguments, count, reply)
+                     : ask_refuse(ask, 400, refusal, NULL));
+}
+
 static void registered(void *instance, struct dm_object *front, void *data,
                        const struct dm_reply *reply)
 {
@@ -135,12 +144,10 @@ static void register_read(void *instance, struct dm_object *front, void *data, i
     struct ask *ask = data;
     struct dm_value arguments[2];
     bool given = read_credentials(ask, result, text, &arguments[1]);
-    (void)instance;
+    (void)instance, (void)front;
 
     arguments[0] = dm_string(ask->name);
-    web_settle(front, ask->event,
-               given ? call_account(ask, ask->name, "register", arguments, 2, registered)
-                     : ask_refuse(ask, 400, register_refusal, NULL));
+    ask_account(ask, given, register_refusal, "register", arguments, 2, registered);
 }
 
 int sessions_register(struct ask *ask)
@@ -181,11 +188,9 @@ static void login_read(void *instance, struct dm_object *front, void *data, int 
     struct ask *ask = data;
     struct dm_value password;
     bool given = read_credentials(ask, result, text, &password);
-    (void)instance;
+    (void)instance, (void)front;
 
-    web_settle(front, ask->event,
-               given ? call_account(ask, ask->name, "login", &password, 1, logged_in)
-                     : ask_refuse(ask, 400, login_refusal, NULL));
+    ask_account(ask, given, login_refusal, "login", &password, 1, logged_in);
 }
 
 int sessions_login(struct ask *ask)

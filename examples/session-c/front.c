@@ -434,27 +434,6 @@ static bool is_page(struct dm_bytes path)
     return true;
 }
 
-static int serve_page(struct dm_event *event, const struct dm_request *request)
-{
-    static const struct dm_header headers[] = {
-        {"Content-Type", "text/html; charset=utf-8"},
-        {"Cache-Control", "no-cache"},
-        {"Content-Security-Policy",
-         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-         "frame-ancestors 'none'"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"Referrer-Policy", "no-referrer"},
-    };
-    struct dm_response response = {.headers = headers,
-                                   .header_count = sizeof headers / sizeof *headers,
-                                   .content = dm_bytes(page, page_size)};
-
-    if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0)
-        return failure(event, 405, "Only GET is served here.\n", "Allow", "GET, HEAD");
-    return dm->respond(event, &response);
-}
-
 static int fetch(void *instance, struct dm_object *front, struct dm_event *event,
                  const struct dm_request *request)
 {
@@ -464,7 +443,7 @@ static int fetch(void *instance, struct dm_object *front, struct dm_event *event
     (void)instance;
 
     if (!web_take(&path, "/api/"))
-        return is_page(path) ? serve_page(event, request)
+        return is_page(path) ? web_page(event, request, dm_bytes(page, page_size))
                              : failure(event, 404, "There is no such page.\n", NULL, NULL);
     ask = dm->alloc(event, sizeof *ask);
     ask->event = event;

@@ -47,6 +47,32 @@ int web_not_allowed(struct dm_event *event, const char *allow)
     return dm->respond(event, &response);
 }
 
+int web_page(struct dm_event *event, const struct dm_request *request, struct dm_bytes html)
+{
+    static const struct dm_header allow[] = {{"Content-Type", "text/plain;charset=UTF-8"},
+                                             {"Allow", "GET, HEAD"}};
+    static const struct dm_response refusal = {.status = 405,
+                                               .headers = allow,
+                                               .header_count = 2,
+                                               .content = {"Only GET is served here.\n", 25}};
+    static const struct dm_header headers[] = {
+        {"Content-Type", "text/html; charset=utf-8"},
+        {"Cache-Control", "no-cache"},
+        {"Content-Security-Policy",
+         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+         "frame-ancestors 'none'"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"},
+    };
+    struct dm_response response = {
+        .headers = headers, .header_count = sizeof headers / sizeof *headers, .content = html};
+
+    if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0)
+        return dm->respond(event, &refusal);
+    return dm->respond(event, &response);
+}
+
 void web_settle(struct dm_object *object, struct dm_event *event, int r)
 {
     if (r < 0)

@@ -26,6 +26,8 @@ bool web_take_word(struct dm_bytes *path, const char *allowed, char *word, size_
 /* {"error": words} */
 int web_error(struct dm_event *event, unsigned status, const char *words);
 int web_not_allowed(struct dm_event *event, const char *allow); /* NULL: no Allow header */
+/* HTML for GET and HEAD, which loads nothing from elsewhere; 405 for all others. */
+int web_page(struct dm_event *event, const struct dm_request *request, struct dm_bytes html);
 /* Of a callback: an event that could not be answered fails with the words of the object. */
 void web_settle(struct dm_object *object, struct dm_event *event, int r);
 /* A call has failed: 503 when the object is overloaded (more load is the last thing that it needs:
