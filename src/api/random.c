@@ -44,12 +44,8 @@ static JSValueRef random_uuid(struct js_call *call)
 {
     static _Thread_local uint8_t pool[GETRANDOM_MAX];
     static _Thread_local size_t used = sizeof pool;
-    static const uint8_t groups[] = {4, 2, 2, 2, 6};
     uint8_t bytes[UUID_BYTES];
-    char text[UUID_BYTES * 2 + 5];
-    char *to = text;
-    size_t from = 0;
-    size_t i;
+    char text[HEX_UUID_TEXT];
 
     if (used == sizeof pool) {
         fill(pool, sizeof pool);
@@ -58,14 +54,7 @@ static JSValueRef random_uuid(struct js_call *call)
     memcpy(bytes, pool + used, sizeof bytes);
     memset(pool + used, 0, sizeof bytes);
     used += sizeof bytes;
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    for (i = 0; i < sizeof groups; i++) {
-        hex_encode(bytes_of(bytes + from, groups[i]), to);
-        to += groups[i] * 2;
-        from += groups[i];
-        *to++ = i + 1 < sizeof groups ? '-' : '\0';
-    }
+    hex_encode_uuid(bytes, text);
     return js_string(call->realm, text);
 }
 

@@ -1,5 +1,7 @@
 #include "base/hex.h"
 
+#include <string.h>
+
 void hex_encode(struct bytes data, char *out)
 {
     static const char digits[] = "0123456789abcdef";
@@ -7,6 +9,23 @@ void hex_encode(struct bytes data, char *out)
     for (size_t i = 0; i < data.len; i++) {
         *out++ = digits[data.data[i] >> 4];
         *out++ = digits[data.data[i] & 15];
+    }
+}
+
+void hex_encode_uuid(const uint8_t random[16], char text[HEX_UUID_TEXT])
+{
+    static const uint8_t groups[] = {4, 2, 2, 2, 6};
+    uint8_t bytes[16];
+    size_t from = 0;
+
+    memcpy(bytes, random, sizeof bytes);
+    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
+    for (size_t i = 0; i < sizeof groups; i++) {
+        hex_encode(bytes_of(bytes + from, groups[i]), text);
+        text += groups[i] * 2;
+        from += groups[i];
+        *text++ = i + 1 < sizeof groups ? '-' : '\0';
     }
 }
 

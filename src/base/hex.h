@@ -12,6 +12,11 @@
 /* Writes 2 * len characters and no NUL. */
 void hex_encode(struct bytes data, char *out);
 
+#define HEX_UUID_TEXT 37
+
+/* Random bytes as a UUID (RFC 9562, version 4), with hyphens and a NUL. */
+void hex_encode_uuid(const uint8_t random[16], char text[HEX_UUID_TEXT]);
+
 /* What hex_decode() can find out. */
 enum hex_decode_result {
     HEX_MALFORMED = 1, /* odd length, or a character that is no hex digit */

@@ -1,10 +1,10 @@
 /* Workers KV, and randomness. What is refused here and how is what js/cf_kv.js says. */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/base64.h"
 #include "base/buf.h"
+#include "base/hex.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "native/host.h"
@@ -332,17 +332,8 @@ void native_random(void *bytes, size_t size)
 
 void native_uuid(char text[DM_UUID_TEXT])
 {
-    static const uint8_t groups[] = {4, 2, 2, 2, 6};
     uint8_t bytes[16];
-    size_t at = 0;
 
     native_random(bytes, sizeof bytes);
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    for (size_t g = 0; g < sizeof groups; g++) {
-        for (size_t i = 0; i < groups[g]; i++, text += 2)
-            snprintf(text, 3, "%02x", bytes[at++]);
-        if (g + 1 < sizeof groups)
-            *text++ = '-';
-    }
+    hex_encode_uuid(bytes, text);
 }

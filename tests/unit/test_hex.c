@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/hex.h"
 #include "test.h"
 
@@ -24,6 +26,19 @@ TEST(odd_lengths_and_other_characters_are_malformed)
     CHECK_EQ(hex_decode(BYTES("g0"), out), HEX_MALFORMED);
     CHECK_EQ(hex_decode(BYTES("\xb0\xb1"), out), HEX_MALFORMED);
     CHECK_EQ(hex_decode(BYTES(""), out), 0);
+}
+
+TEST(random_bytes_make_a_uuid_of_version_4)
+{
+    uint8_t random[16];
+    char text[HEX_UUID_TEXT];
+
+    memset(random, 0xff, sizeof random);
+    hex_encode_uuid(random, text);
+    CHECK_STR_EQ(text, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    memset(random, 0, sizeof random);
+    hex_encode_uuid(random, text);
+    CHECK_STR_EQ(text, "00000000-0000-4000-8000-000000000000");
 }
 
 TEST(a_digit_has_a_value)
