@@ -12,7 +12,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { connect } from "./support/sockets.mjs";
-import { EVICTS_ALWAYS, TARGET, start, until } from "./support/target.mjs";
+import { EVICTS_ALWAYS, TARGET, sleep, start, until } from "./support/target.mjs";
 
 const E2E = path.dirname(fileURLToPath(import.meta.url));
 const INCLUDE = path.resolve(E2E, "../../include");
@@ -221,9 +221,9 @@ test("what was acknowledged outlives kill -9", { skip }, async () => {
 
 /* ---- the tutorial, and a front ---- */
 
-function compile(directory, source, library) {
+function compile(directory, source, library, include = INCLUDE) {
     fs.mkdirSync(path.dirname(path.join(directory, library)), { recursive: true });
-    execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", `-I${INCLUDE}`, "-o", path.join(directory, library), path.join(directory, source)], { stdio: "inherit" });
+    execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", `-I${include}`, "-o", path.join(directory, library), path.join(directory, source)], { stdio: "inherit" });
 }
 
 async function withProject(make, use) {
@@ -273,6 +273,52 @@ test("a project without JavaScript", { skip }, async () => {
         assert.equal(ben.closed.code, 1009);
         assert.equal(await anna.next(), "* ben left");
     });
+});
+
+test("a library that was compiled with an older header goes on", { skip }, async () => {
+    const make = (directory) => {
+        /* The header before work() was added. */
+        const header = fs.readFileSync(path.join(INCLUDE, "dormouse/dormouse.h"), "utf8");
+        const older = header.replace(/\n +\/\* ---- since version 5 ---- \*\/[\s\S]*?\n};\n/, "};\n").replace("#define DM_VERSION 5", "#define DM_VERSION 4");
+        assert.ok(!/\(\*work\)/.test(older) && older.includes("(*restore)"));
+        fs.mkdirSync(path.join(directory, "dormouse"));
+        fs.writeFileSync(path.join(directory, "dormouse/dormouse.h"), older);
+        fs.cpSync(path.join(E2E, "fixtures/native-room"), directory, { recursive: true });
+        compile(directory, "room.c", "room.so", directory);
+    };
+    await withProject(make, async (server) => {
+        const anna = await connect(server, "/rooms/kitchen/ws?name=anna");
+        assert.equal(await anna.next(), "* anna joined");
+        anna.send("tea?");
+        assert.equal(await anna.next(), "anna: tea?");
+    });
+});
+
+/* ---- too much ---- */
+
+test("an overloaded object refuses in C as in JavaScript", { skip }, async () => {
+    const inC = (directory) => {
+        fs.cpSync(path.join(E2E, "fixtures/native-overload"), directory, { recursive: true });
+        fs.rmSync(path.join(directory, "js"), { recursive: true });
+        compile(directory, "busy.c", "busy.so");
+    };
+    const inJs = (directory) => fs.cpSync(path.join(E2E, "fixtures/native-overload/js"), directory, { recursive: true });
+    const found = [];
+    for (const make of [inC, inJs])
+        await withProject(make, async (server) => {
+            const filled = server.ask("/fill?count=10500");
+            const asked = [];
+            for (let i = 0; i < 20; i++, await sleep(100)) asked.push(server.fetch("/"));
+            const refused = (await Promise.all(asked)).find(({ status }) => status !== 200);
+            const late = { status: refused?.status, body: await refused?.json() };
+            const { count, ...first } = await filled;
+            assert.ok(count >= 500 && count < 550, `${count} were refused`);
+            assert.equal(await (await server.fetch("/")).text(), "here", "afterwards it is as before");
+            found.push({ first, late });
+        });
+    const error = { error: "Durable Object is overloaded. Too many requests queued.", overloaded: true, retryable: false };
+    assert.deepEqual(found[0], { first: error, late: { status: 503, body: error } });
+    assert.deepEqual(found[1], found[0]);
 });
 
 /* ---- dormouse dev ---- */

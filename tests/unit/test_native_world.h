@@ -9,6 +9,7 @@
  */
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ static struct native *native;
 static struct native_shard *home;
 static const struct dm_api *dm;
 static struct buf notes;
-static bool woken;
+static atomic_bool woken; /* by any thread */
 static unsigned lost;
 
 static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
