@@ -100,6 +100,23 @@ test("an alarm that aborts its object is repeated", async () => {
     assert.equal(runs[1].info.retryCount, 1);
 });
 
+test("what an alarm does to itself decides whether it rings again", async () => {
+    const modes = {
+        "abort for good": [0],
+        "delete and fail": [0],
+        "set the same time": [0, 0],
+        "set and delete": [0],
+        "roll back the next": [0],
+        "reject in the background": [0],
+    };
+    const names = Object.keys(modes);
+    await Promise.all(names.map((mode) => clock(mode.replaceAll(" ", "-"), `set?in=50&mode=${mode.replaceAll(" ", "+")}`)));
+    await sleep(3500); // a repetition would come after two seconds
+    const seen = await Promise.all(names.map((mode) => clock(mode.replaceAll(" ", "-"), "runs")));
+    assert.deepEqual(Object.fromEntries(seen.map(({ runs }, i) => [names[i], runs.map(({ info }) => info.retryCount)])), modes);
+    for (const { alarm } of seen) assert.equal(alarm, null);
+});
+
 test("an alarm may be set in a constructor, without the check for alarm()", async () => {
     assert.equal(await target.ask("/at/EARLY/e/"), null);
     await until(async () => await target.ask("/at/EARLY/e/"), { what: "the alarm of the constructor" });
