@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "store/bookmark.h"
 #include "store/history.h"
 #include "store/object_file.h"
@@ -106,6 +107,15 @@ TEST(an_object_goes_back_to_a_bookmark_and_forth_again)
     store_world_end(world);
 }
 
+static void check_name(struct database *db, const char *expected)
+{
+    char *name = database_alarm_name(db);
+    bool right = name != NULL && strcmp(name, expected) == 0;
+
+    mem_free(name);
+    CHECK(right);
+}
+
 TEST(a_restore_comes_back_with_the_alarm_of_its_time)
 {
     struct store_world *world = store_world_create();
@@ -117,9 +127,12 @@ TEST(a_restore_comes_back_with_the_alarm_of_its_time)
     int64_t alarm_ms = 0;
 
     check_runs(db, make);
-    CHECK_EQ(database_set_alarm(db, INT64_C(4000000000000), NULL, &why), 0);
+    CHECK_EQ(database_set_alarm(db, INT64_C(4000000000000), "lobby", &why), 0);
     check_commits(db);
     check_bookmark(world, db, first);
+    CHECK_EQ(database_delete_all(db, false, &why), 0);
+    check_commits(db);
+    check_name(db, "lobby");
     CHECK_EQ(database_set_alarm(db, 0, NULL, &why), 0);
     check_commits(db);
     check_bookmark(world, db, second);
@@ -127,6 +140,7 @@ TEST(a_restore_comes_back_with_the_alarm_of_its_time)
     db = again(world, db, 1);
     CHECK_EQ(database_alarm(db, &alarm_ms, &why), 0);
     CHECK_EQ(alarm_ms, INT64_C(4000000000000));
+    check_name(db, "lobby");
     check_orders(db, second, undo);
     db = again(world, db, 1);
     CHECK_EQ(database_alarm(db, &alarm_ms, &why), 0);
