@@ -17,7 +17,8 @@
 import { exposeClass, isBufferSource, copyBytes, joinBytes, isObject, INTERNAL } from "./webidl.js";
 import { encodeUtf8, decodeUtf8 } from "./encoding.js";
 import { isBlob, blobBytes, blobFromBytes } from "./blob.js";
-import { isFormData, encodeMultipart, parseFormData } from "./formdata.js";
+import { isLoaded } from "./late.js";
+import { seldom } from "./seldom.js";
 import { isURLSearchParams } from "./url.js";
 import { Headers, headersFromBlock, getHeader, setHeader } from "./headers.js";
 import {
@@ -61,8 +62,8 @@ export function setBody(inner, init) {
       inner.data = init.toString();
       return FORM_TYPE;
     }
-    if (isFormData(init)) {
-      const { bytes, type } = encodeMultipart(init);
+    if (isLoaded(seldom) && seldom().isFormData(init)) {
+      const { bytes, type } = seldom().encodeMultipart(init);
       return setBytes(inner, bytes, type);
     }
     if (isBlob(init)) return setBytes(inner, blobBytes(init), init.type === "" ? null : init.type);
@@ -216,7 +217,7 @@ export class Body {
   async formData() {
     const inner = this.#inner;
     const type = contentTypeOf(inner);
-    return after(takeBytes(inner), (bytes) => parseFormData(bytes, type));
+    return after(takeBytes(inner), (bytes) => seldom().parseFormData(bytes, type));
   }
   async blob() {
     const inner = this.#inner;

@@ -6,7 +6,7 @@
  * conditional matches, which is what programs written for the platform rely on; nothing is kept on disk.
  */
 
-import { exposeClass, expose, toDOMString, INTERNAL } from "./webidl.js";
+import { finishClass, toDOMString, INTERNAL } from "./webidl.js";
 import { Headers } from "./headers.js";
 import { newRequest } from "./request.js";
 import { Response, isResponse } from "./response.js";
@@ -70,7 +70,7 @@ function notModified(request, entry) {
   return since !== null && modified !== null && Date.parse(modified) <= Date.parse(since);
 }
 
-class Cache {
+export class Cache {
   #store = new Store();
 
   constructor(token) {
@@ -118,7 +118,7 @@ class Cache {
   }
 }
 
-class CacheStorage {
+export class CacheStorage {
   #default = new Cache(INTERNAL);
   #named = new Map();
 
@@ -139,6 +139,7 @@ class CacheStorage {
   }
 }
 
-exposeClass(Cache);
-exposeClass(CacheStorage);
-expose("caches", new CacheStorage(INTERNAL));
+finishClass(Cache);
+finishClass(CacheStorage);
+
+export const caches = new CacheStorage(INTERNAL);

@@ -5,7 +5,7 @@
  * milliseconds when it ends. EventSource.from(stream) reads a stream the program already has.
  */
 
-import { exposeClass, defineConstants, toUSVString } from "./webidl.js";
+import { finishClass, defineConstants, toUSVString } from "./webidl.js";
 import { DOMException } from "./dom_exception.js";
 import { Event, EventTarget, ErrorEvent, MessageEvent, defineEventHandlers, trusted } from "./events.js";
 import { URL, parseUrl } from "./url.js";
@@ -151,5 +151,5 @@ export class EventSource extends EventTarget {
 }
 
 defineEventHandlers(EventSource, ["open", "message", "error"]);
-exposeClass(EventSource);
+finishClass(EventSource);
 defineConstants(EventSource, { CONNECTING, OPEN, CLOSED });

@@ -4,7 +4,7 @@
 
 import { natives } from "./natives.js";
 import {
-  exposeClass,
+  finishClass,
   inspectors,
   requireArguments,
   toUSVString,
@@ -103,7 +103,7 @@ Object.defineProperty(FormData.prototype, Symbol.iterator, {
   configurable: true,
 });
 
-exposeClass(FormData);
+finishClass(FormData);
 inspectors.set(FormData, (form) => new Map(form));
 
 /* -- multipart ---------------------------------------------------------------------------------- */

@@ -14,12 +14,14 @@ import * as domException from "./dom_exception.js";
 import * as encoding from "./encoding.js";
 import * as errors from "./cf_errors.js";
 import * as events from "./events.js";
+import * as fetch from "./fetch.js";
 import * as headers from "./headers.js";
 import * as inspect from "./inspect.js";
 import * as nativesFile from "./natives.js";
-import * as performance from "./performance.js";
+import * as pairList from "./pair_list.js";
 import * as request from "./request.js";
 import * as response from "./response.js";
+import * as seldom from "./seldom.js";
 import * as serialize from "./serialize.js";
 import * as stack from "./stack.js";
 import * as streams from "./streams.js";
@@ -39,12 +41,14 @@ shareWithLate({
   dom_exception: domException,
   encoding,
   events,
+  fetch,
   headers,
   inspect,
   natives: nativesFile,
-  performance,
+  pair_list: pairList,
   request,
   response,
+  seldom,
   serialize,
   stack,
   streams,

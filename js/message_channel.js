@@ -5,8 +5,7 @@
  * microtask, once the receiving port was started.
  */
 
-import { exposeClass, INTERNAL } from "./webidl.js";
-import { compat } from "./compat.js";
+import { finishClass, INTERNAL } from "./webidl.js";
 import { queueMicrotask } from "./timers.js";
 import { Event, EventTarget, MessageEvent, defineEventHandlers, trusted } from "./events.js";
 import { cloneWithTransfer, transferList } from "./structured_clone.js";
@@ -112,7 +111,5 @@ export class MessageChannel {
   }
 }
 
-if (compat.flags.messageChannel) {
-  exposeClass(MessagePort);
-  exposeClass(MessageChannel);
-}
+finishClass(MessagePort);
+finishClass(MessageChannel);

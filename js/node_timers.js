@@ -4,7 +4,7 @@
 
 import { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate } from "./timers.js";
 import { isAbortSignal, onAbort } from "./abort.js";
-import { performance, PerformanceEntry, PerformanceMark, PerformanceMeasure, PerformanceObserver, Performance } from "./performance.js";
+import { seldom } from "./seldom.js";
 import { notImplemented } from "./node_stub.js";
 
 function aborted(signal) {
@@ -39,6 +39,8 @@ export const promises = {
     yield: () => promises.setImmediate(),
   },
 };
+
+const { performance, PerformanceEntry, PerformanceMark, PerformanceMeasure, PerformanceObserver, Performance } = seldom();
 
 export const perfHooks = {
   performance,

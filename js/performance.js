@@ -6,7 +6,7 @@
  */
 
 import { natives } from "./natives.js";
-import { exposeClass, expose, inspectors, requireArguments, toDOMString, isObject, INTERNAL } from "./webidl.js";
+import { finishClass, inspectors, requireArguments, toDOMString, isObject, INTERNAL } from "./webidl.js";
 import { EventTarget } from "./events.js";
 import { DOMException } from "./dom_exception.js";
 import { cloneWithTransfer } from "./structured_clone.js";
@@ -72,7 +72,7 @@ export class PerformanceMeasure extends PerformanceEntry {
   }
 }
 
-class PerformanceResourceTiming extends PerformanceEntry {}
+export class PerformanceResourceTiming extends PerformanceEntry {}
 
 let entries = [];
 const observers = new Set();
@@ -161,7 +161,7 @@ export class Performance extends EventTarget {
   }
 }
 
-class PerformanceObserverEntryList {
+export class PerformanceObserverEntryList {
   #list;
   constructor(token, list) {
     if (token !== INTERNAL) throw new TypeError("Illegal constructor");
@@ -229,10 +229,9 @@ for (const constructor of [
   PerformanceObserver,
   PerformanceObserverEntryList,
 ])
-  exposeClass(constructor);
+  finishClass(constructor);
 
 inspectors.set(PerformanceEntry, (entry) => entry.toJSON());
 inspectors.set(Performance, (each) => ({ timeOrigin: each.timeOrigin }));
 
 export const performance = new Performance(INTERNAL);
-expose("performance", performance);

@@ -5,7 +5,7 @@
  * objects that the standard calls serialisable are copied by the functions in `cloners`.
  */
 
-import { expose, isObject } from "./webidl.js";
+import { isObject } from "./webidl.js";
 import { DOMException, isDOMException } from "./dom_exception.js";
 import { serialize, deserialize } from "./serialize.js";
 import { Blob, File, isBlob, blobBytes, blobFromBytes, fileFromBytes } from "./blob.js";
@@ -70,5 +70,3 @@ export function structuredClone(value, options) {
     throw new TypeError("Failed to execute 'structuredClone' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'Value'.");
   return cloneWithTransfer(value, transferList(options)).value;
 }
-
-expose("structuredClone", structuredClone);

@@ -9,14 +9,10 @@ import "./events.js";
 import "./abort.js";
 import "./console.js";
 import "./timers.js";
-import "./structured_clone.js";
-import "./message_channel.js";
-import "./performance.js";
 import "./navigator.js";
 import "./streams.js";
 import "./crypto.js";
-import "./caches.js";
-import "./event_source.js";
+import "./seldom.js";
 import "./node_globals.js";
 import "./late_shared.js";
 import { exposed, exposeLate, LateGlobal } from "./webidl.js";
@@ -39,7 +35,7 @@ export { nodeModules } from "./node_modules.js";
 exposeLate("URLPattern", lateScript("urlpattern"));
 exposeLate("HTMLRewriter", lateScript("html_rewriter"));
 
-/** Put everything exposed so far on globalThis; again after more was exposed. */
+/** Put everything exposed since the last time on globalThis. */
 export function installGlobals() {
   for (const [name, value] of exposed)
     Object.defineProperty(
@@ -47,6 +43,7 @@ export function installGlobals() {
       name,
       value instanceof LateGlobal ? value.describe(name) : { value, writable: true, enumerable: false, configurable: true },
     );
+  exposed.clear();
 }
 
 installGlobals();

@@ -31,6 +31,7 @@ extern const struct js_builtin js_builtin_crypto_algorithms;
 extern const struct js_builtin js_builtin_html_rewriter;
 extern const struct js_builtin js_builtin_inspect;
 extern const struct js_builtin js_builtin_node;
+extern const struct js_builtin js_builtin_seldom;
 extern const struct js_builtin js_builtin_source_map;
 extern const struct js_builtin js_builtin_streams;
 extern const struct js_builtin js_builtin_urlpattern;
