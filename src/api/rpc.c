@@ -297,7 +297,7 @@ JSValueRef rpc_cargo_value(struct context *context, struct cargo *base)
 
         if (item->pipe != NULL)
             box = body_reader_box(realm, item->pipe);
-        else if (context->import_count < LIMIT_RPC_IMPORTS)
+        else if (context->import_count < LIMIT_RPC_STUBS)
             box = import_box(context, item->target);
         if (box != realm->null)
             *item = (struct rpc_item){0};
@@ -468,7 +468,7 @@ static JSValueRef make_target(struct js_call *call)
 
     if (context == NULL)
         return NULL;
-    if (context->target_count >= LIMIT_RPC_TARGETS || context->import_count >= LIMIT_RPC_IMPORTS)
+    if (context->target_count >= LIMIT_RPC_STUBS || context->import_count >= LIMIT_RPC_STUBS)
         return js_throw_error(call, TOO_MANY_STUBS_TEXT);
     return import_box(context, target_create(context, call->argv[0]));
 }
@@ -481,7 +481,7 @@ static JSValueRef dup_import(struct js_call *call)
 
     if (context == NULL)
         return NULL;
-    if (context->import_count >= LIMIT_RPC_IMPORTS)
+    if (context->import_count >= LIMIT_RPC_STUBS)
         return js_throw_error(call, TOO_MANY_STUBS_TEXT);
     target = rpc_target_arg(call, context, 0);
     return target != NULL ? import_box(context, target) : NULL;

@@ -66,8 +66,7 @@
 #define LIMIT_SHARDS                  128                /* ours: threads that run objects */
 #define LIMIT_OBJECT_NAME_BYTES       1024               /* CF: longer names are not kept */
 #define LIMIT_CALL_BYTES              (32 * 1024 * 1024) /* CF: arguments or a result of RPC */
-#define LIMIT_RPC_TARGETS             100000             /* ours: handed out by one context */
-#define LIMIT_RPC_IMPORTS             100000             /* ours: stubs in one context */
+#define LIMIT_RPC_STUBS               100000             /* ours: of one context, each way */
 #define LIMIT_CALL_DEPTH              32                 /* CF: Workers in one chain */
 #define LIMIT_FETCH_WAITING           6                  /* CF: outgoing, without headers yet */
 #define LIMIT_ALARM_RETRIES           6                  /* CF */
