@@ -66,8 +66,17 @@ void host_destroy(struct dm_object *host)
     mem_free(host);
 }
 
+/* What another thread did here could not be told apart from damage later. */
+static void check_thread(const struct dm_object *host)
+{
+    if (!pthread_equal(host->home->thread, pthread_self()))
+        assert_failed("a function of struct dm_api is called on the object's own thread only",
+                      host->class != NULL ? host->class->name : "front", __FILE__, __LINE__);
+}
+
 bool host_alive(struct dm_object *host, int *r)
 {
+    check_thread(host);
     if (host->over || (host->object != NULL && object_broken(host->object))) {
         err_text_set(&host->why, "The object is being reset.");
         *r = DM_RESET;
@@ -343,6 +352,7 @@ struct native_shard *native_shard_create(const struct native_options *options)
     struct native_shard *home = mem_new(struct native_shard);
 
     home->options = *options;
+    home->thread = pthread_self();
     home->classes = mem_new_array(struct class, options->namespace_count + 1);
     home->links = mem_new_array(struct class_link, options->namespace_count + 1);
     for (size_t i = 0; i < options->namespace_count; i++) {

@@ -7,6 +7,7 @@
  * from below, or a front, which has no object. For the files of native/ only. Own thread.
  */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct fetch_body;
 struct pool;
 
 struct native_shard {
+    pthread_t thread; /* all of it happens there */
     struct native_options options;
     struct class *classes;    /* owned; by namespace index; ops NULL: not in C */
     struct class_link *links; /* owned; data of `classes` */

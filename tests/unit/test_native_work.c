@@ -1,5 +1,7 @@
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "actor/failure.h"
@@ -105,6 +107,7 @@ static void counted(void *instance, struct dm_object *object, void *data)
 }
 
 static unsigned counter;
+static struct dm_object *strayed; /* an object whose turn is over */
 
 static int fill(struct dm_object *object, struct dm_event *event)
 {
@@ -135,6 +138,8 @@ static int call(void *instance, struct dm_object *object, struct dm_event *event
         return start(object, event);
     if (strcmp(method, "fill") == 0)
         return fill(object, event);
+    if (strcmp(method, "stray") == 0)
+        strayed = object;
     if (strcmp(method, "none") == 0)
         return dm->work(object, NULL, counted, NULL, NULL);
     if (strcmp(method, "abort") == 0)
@@ -358,6 +363,37 @@ TEST(work_needs_its_functions)
     ask("a", "none");
     run();
     NOTED("!work() needs a function to run and one to call when it has run.");
+    end();
+}
+
+static void *stray(void *object)
+{
+    dm->set_alarm(object, 1);
+    return NULL;
+}
+
+TEST(the_table_is_not_for_other_threads)
+{
+    int status;
+    pid_t child;
+
+    begin();
+    atomic_store(&held, false);
+    ask("a", "stray");
+    run();
+    NOTED("ping =0");
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        pthread_t thread;
+
+        close(2);
+        pthread_create(&thread, NULL, stray, strayed);
+        pthread_join(thread, NULL);
+        _exit(0);
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     end();
 }
 
