@@ -89,9 +89,9 @@ class DurableObjectNamespace {
   }
 
   newUniqueId(options) {
-    if (options !== undefined && (typeof options !== "object" || options === null))
+    if (options !== undefined && options !== null && typeof options !== "object")
       throw new TypeError("Failed to execute 'newUniqueId' on 'DurableObjectNamespace': parameter 1 is not of type 'NewUniqueIdOptions'.");
-    if (options?.jurisdiction !== undefined) throw new Error("Jurisdiction restrictions are not implemented in Dormouse.");
+    if (options?.jurisdiction !== undefined && options?.jurisdiction !== null) throw new Error("Jurisdiction restrictions are not implemented in Dormouse.");
     requireContext();
     return makeId(natives.id_unique(this.#index), undefined);
   }

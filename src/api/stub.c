@@ -86,7 +86,8 @@ static JSValueRef response_parts(struct js_realm *realm, struct fetch_response *
 
     response->socket = NULL;
     parts[0] = js_number(realm, response->status);
-    parts[1] = js_word(realm, response->reason != NULL ? response->reason : h1_reason(response->status));
+    parts[1] = js_word(realm, response->reason != NULL ? response->reason
+                                                       : h1_reason(response->status));
     parts[2] = cross_headers(realm, response->headers);
     parts[3] = cross_body(realm, &response->body);
     parts[4] = far != NULL ? api_socket_far_box(realm, far) : realm->null;

@@ -74,7 +74,7 @@ int worker_create(struct worker **out, const struct worker_options *options, str
 /* The project's half, once; a Worker whose load failed is good for worker_retire() only. */
 int worker_load(struct worker *worker, const struct worker_bundle *bundle, struct err_text *why);
 
-/* Its classes are in use: where it has cron triggers, they are planned. On one shard of a process. */
+/* Its classes are in use: plans the cron triggers, if it has any. On one shard of a process. */
 void worker_start_crons(struct worker *worker);
 
 /* No more requests come; freed when the last is done and no class of it is in use. */

@@ -84,10 +84,11 @@ test("get takes an id and options it knows", async () => {
 });
 
 test("jurisdictions are refused as workerd refuses them, and null means none", async () => {
-    const [sub, unique, none] = await target.ask("/jurisdiction");
+    const [sub, unique, none, made] = await target.ask("/jurisdiction");
     assert.match(sub.error.message, /^Jurisdiction restrictions are not implemented/);
     assert.match(unique.error.message, /^Jurisdiction restrictions are not implemented/);
     assert.deepEqual(none, { value: true });
+    assert.deepEqual(made, { value: [64, 64, 64, 64] });
 });
 
 test("an id cannot be cloned", async () => {
