@@ -22,7 +22,6 @@
 #include "native/native.h"
 
 struct class_ops;
-struct fetch_body;
 struct pool;
 
 struct native_shard {
@@ -69,8 +68,7 @@ void host_leave(struct dm_object *host);
 
 /* False, with words: a front, or an object that is being reset; *r says what to return. */
 bool host_usable(struct dm_object *host, int *r);
-/* The same where a front will do. */
-bool host_alive(struct dm_object *host, int *r);
+bool host_alive(struct dm_object *host, int *r); /* the same where a front will do */
 
 int host_error(struct dm_object *host, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -127,7 +125,6 @@ const struct dm_class *native_class(const struct native *native, const char *nam
 const struct dm_front *native_front(const struct native *native);
 /* Never NULL: an object. */
 const struct dm_value *native_settings(const struct native *native);
-/* For dm->work(). */
 struct pool *native_pool(const struct native *native);
 /* front.c: nobody is answered any more. */
 void front_end(struct native_shard *home);

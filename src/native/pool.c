@@ -10,6 +10,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+enum {
+    IDLE_MS = 10000, /* without a job a thread ends */
+    END_MS = 5000,   /* jobs have at the end of the process */
+};
+
 /*
  *               submit              a thread takes it           run() returned
  *   JOB_IDLE ------------> JOB_WAITING ------------> JOB_RUNNING ------------> JOB_FINISHED
@@ -91,7 +96,7 @@ static void pool_free(struct pool *pool)
 /* Under the lock. False: there was nothing for a while, or it is the end. */
 static bool wait_for_job(struct pool *pool)
 {
-    struct timespec until = after(LIMIT_WORK_IDLE_MS);
+    struct timespec until = after(IDLE_MS);
     int r = 0;
 
     pool->idle++;
@@ -219,7 +224,7 @@ enum pool_abandon_result pool_abandon(struct pool *pool, struct pool_job *job)
 
 void pool_destroy(struct pool *pool)
 {
-    struct timespec until = after(LIMIT_WORK_END_MS);
+    struct timespec until = after(END_MS);
     unsigned threads;
     int r = 0;
 
@@ -237,5 +242,5 @@ void pool_destroy(struct pool *pool)
         pool_free(pool);
     else
         log_warn("%u works of classes in C have not ended in %d s and are left to themselves",
-                 threads, LIMIT_WORK_END_MS / 1000);
+                 threads, END_MS / 1000);
 }

@@ -32,8 +32,8 @@ struct pool_job {
 /* Never NULL. */
 struct pool *pool_create(void);
 
-/* No job may be waiting. Running ones get LIMIT_WORK_END_MS to end; one that takes longer is left
- * to itself, and its thread ends with it. */
+/* No job may be waiting. Running ones get 5 s to end; one that takes longer is left to itself, and
+ * its thread ends with it. */
 void pool_destroy(struct pool *pool);
 
 enum pool_submit_result {
