@@ -74,13 +74,12 @@
 #define LIMIT_BLOCK_CONCURRENCY_MS    30000              /* CF: blockConcurrencyWhile() */
 #define LIMIT_CPU_MS                  30000              /* CF: per event, by default */
 #define LIMIT_TIMERS_PER_SHARD        1000000            /* ours: pending in all contexts */
+#define LIMIT_COUNTS_WAIT_S           3                  /* ours: for a shard to be counted */
 #define LIMIT_PIPE_BYTES              (256 * 1024)       /* ours: in a body between two parties */
 #define LIMIT_TIMERS                  10000              /* workerd: pending per request context */
 #define LIMIT_WORK_THREADS            16                 /* ours: of dm->work(); the cores, if fewer */
 #define LIMIT_WORK_QUEUE              1024               /* ours: works that wait for one of them */
 #define LIMIT_WORKS                   128                /* ours: one object's, under way */
-#define LIMIT_WORK_IDLE_MS            10000              /* ours: then its thread ends */
-#define LIMIT_WORK_END_MS             5000               /* ours: at the end of the process */
 
 /* Actor core */
 #define LIMIT_OUTPUT_GATE_MS          30000              /* CF: a write on its way to the disk */
