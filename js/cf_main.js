@@ -8,7 +8,7 @@ import { describeThrown } from "./stack.js";
 import { installWebAssembly } from "./cf_webassembly.js";
 import { checkForResponse, isWebSocket, wrapLoose } from "./cf_websocket.js";
 
-export { construct, fetchWorker, finishWorker, loadWorker } from "./cf_worker.js";
+export { construct, fetchWorker, finishWorker, loadWorker, serveCall, serveFetch } from "./cf_worker.js";
 export { deliverAlarm, deliverCall, deliverClose, deliverError, deliverFetch, deliverMessage, releaseTarget, wrapSocket } from "./cf_object.js";
 export { socketEvents } from "./cf_websocket.js";
 export { receiveError, sendError } from "./cf_errors.js";

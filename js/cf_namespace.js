@@ -11,6 +11,7 @@ import { sendContent, sendRequest } from "./fetch.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
 import { asReadBack, finishClass, INTERNAL, toDOMString } from "./webidl.js";
 import { compat } from "./compat.js";
+import { dataCloneError } from "./serialize_format.js";
 import { METHOD, receiveError } from "./cf_errors.js";
 import { fetcherHelpers } from "./cf_fetcher.js";
 import { arrival, makeProperty } from "./cf_rpc.js";
@@ -179,7 +180,7 @@ class DurableObjectStub {
 
   #receive(parts) {
     const error = receiveError(...parts);
-    if (error?.durableObjectReset === true) {
+    if (error?.durableObjectReset === true && this.#hex !== undefined) {
       const { message } = error;
       this.#broken = () => {
         const again = receiveError(parts[0], message, parts[2], undefined);
@@ -238,6 +239,7 @@ class DurableObjectStub {
 
   /** What a stub of the same object is made of elsewhere: the arguments of makeServiceStub(). */
   describe() {
+    if (this.#hex === undefined) throw dataCloneError("A stub of an entrypoint cannot be sent over RPC by Dormouse.");
     return [natives.namespace_number(this.#index), this.#hex, this.#name];
   }
 
@@ -287,6 +289,19 @@ function makeServiceStub(number, hex, name) {
 }
 
 setStubMakers({ makeServiceStub });
+
+/** A stub of an entrypoint of this Worker; `props` is JSON text or undefined. */
+export function makeEntrypoint(name, props) {
+  return wrapStub(Object.create(ServiceStub.prototype), new DurableObjectStub(name, undefined, props), () => makeEntrypoint(name, props));
+}
+
+/** The same as ctx.exports has it: called with {props} it is another one. */
+export function makeLoopback(name) {
+  const specialize = (options) => makeEntrypoint(name, options?.props === undefined ? undefined : JSON.stringify(options.props));
+  for (const own of ["name", "length"]) delete specialize[own];
+  Object.setPrototypeOf(specialize, ServiceStub.prototype);
+  return wrapStub(specialize, new DurableObjectStub(name, undefined, undefined), () => makeEntrypoint(name, undefined));
+}
 
 function isHelper(property) {
   return !compat.flags.fetcherNoGetPutDelete && (property === "get" || property === "put" || property === "delete");

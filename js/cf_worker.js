@@ -14,8 +14,9 @@ import { compat } from "./compat.js";
 import { classKind } from "./cf_base.js";
 import { sendError } from "./cf_errors.js";
 import { current, requireModule } from "./cf_modules.js";
-import { makeNamespace } from "./cf_namespace.js";
+import { makeEntrypoint, makeLoopback, makeNamespace } from "./cf_namespace.js";
 import { constructObject } from "./cf_object.js";
+import { answerCall, MethodThrew } from "./cf_rpc.js";
 import { respond } from "./cf_respond.js";
 import { lateScript } from "./late.js";
 import { finishClass } from "./webidl.js";
@@ -32,12 +33,15 @@ let handlers; // what the default export handles
 let assets; // the project's static files, undefined if it has none
 let crons; // the namespace of the project's schedule, undefined without triggers
 let triggeredByUrl = false; // does a URL run the scheduled handler?
+const entrypoints = new Map(); // name of an export → the class or the object that handles fetch() and calls
 const actors = new Map(); // class name → {constructor, kind}: the exported classes
 
 function makeBinding(binding) {
   switch (binding.type) {
     case "durable_object_namespace":
       return makeNamespace(binding.namespace, binding.className);
+    case "service":
+      return makeEntrypoint(binding.entrypoint, binding.props === undefined ? undefined : JSON.stringify(binding.props));
     case "assets":
       return assetFiles().makeAssetsBinding(() => assets);
     case "kv_namespace":
@@ -70,8 +74,8 @@ function makeEnv(bindings) {
 
 /* ctx of a stateless request. */
 class ExecutionContext {
-  constructor() {
-    this.props = {};
+  constructor(props = {}) {
+    this.props = props;
     if (compat.flags.ctxExports) this.exports = current.exports;
   }
 
@@ -116,7 +120,11 @@ function addSchedule(settings) {
   crons = makeNamespace(settings.crons.namespace, CRON_CLASS);
 }
 
-let loading = null; // { module, error: [reason] when its top-level await failed, waits }
+function isEntrypoint(value) {
+  return classKind(value) === "entrypoint" || (typeof value === "object" && value !== null && typeof value.fetch === "function");
+}
+
+let loading = null; // { module, error: [reason] when its top-level await failed, waits, bindings }
 
 /** Evaluate the bundle: `code` is function (module, exports, require), the settings JSON text. */
 export function loadWorker(code, settingsText) {
@@ -126,7 +134,7 @@ export function loadWorker(code, settingsText) {
   if (settings.crons !== undefined) addSchedule(settings);
   triggeredByUrl = settings.triggeredByUrl === true;
   const module = { exports: {} };
-  loading = { module, error: null, waits: false };
+  loading = { module, error: null, waits: false, bindings: settings.bindings ?? [] };
   code.call(module.exports, module, module.exports, requireModule);
   if (module.ready === undefined) return;
   loading.waits = true; // code with top-level await: it can wait for nothing but microtasks
@@ -146,13 +154,21 @@ export function loadWorker(code, settingsText) {
  * index; returns the names of exported classes that can be objects.
  */
 export function finishWorker(classNames) {
-  const { module, error, waits } = loading;
+  const { module, error, waits, bindings } = loading;
   loading = null;
   if (error !== null) throw error[0];
   if (waits) throw new Error("Top-level await in module is unsettled.");
   const exports = module.exports;
   handlers = entrypointHandlers(exports.default);
   const loopback = {};
+  for (const [name, value] of Object.entries(exports)) {
+    if (!isEntrypoint(value)) continue;
+    entrypoints.set(name, value);
+    loopback[name] = makeLoopback(name);
+  }
+  for (const { name, type, entrypoint } of bindings)
+    if (type === "service" && !entrypoints.has(entrypoint))
+      throw new Error(`The service binding "${name}" names the entrypoint "${entrypoint}", which this Worker does not export.`);
   for (const name of Object.keys(exports)) {
     if (name === "default" || actors.has(name)) continue;
     const kind = classKind(exports[name]);
@@ -222,4 +238,37 @@ export function fetchWorker(event, method, url, headers, body, cf) {
       (error) => fail(event, error),
     );
   else respond(event, result, fail);
+}
+
+/* An entrypoint at work for this Worker itself. */
+function entrypointOf(name, props) {
+  const exported = entrypoints.get(name);
+  const ctx = new ExecutionContext(props === undefined ? undefined : JSON.parse(props));
+  if (typeof exported === "function") {
+    const instance = new exported(ctx, current.env);
+    return { instance, fetch: typeof instance.fetch === "function" ? (request) => instance.fetch(request) : undefined };
+  }
+  return { instance: exported, fetch: (request) => exported.fetch(request, current.env, ctx) };
+}
+
+export function serveFetch(event, method, url, headers, body, cf, name, props) {
+  const run = async () => {
+    const { fetch } = entrypointOf(name, props);
+    if (fetch === undefined) throw new Error(NO_FETCH);
+    return fetch(requestFromNative(method, url, headers, body, cf));
+  };
+  run().then(
+    (response) => respond(event, response, fail),
+    (error) => fail(event, error),
+  );
+}
+
+export function serveCall(event, name, props, method, args, boxes) {
+  const failed = (error) => fail(event, error instanceof MethodThrew ? error.thrown : error);
+  try {
+    const { instance } = entrypointOf(name, props);
+    answerCall(instance, "entrypoint", method, args, boxes, (bytes, out) => natives.event_value(event, bytes, out)).catch(failed);
+  } catch (error) {
+    failed(error);
+  }
 }

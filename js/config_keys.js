@@ -73,7 +73,7 @@ export const ENVIRONMENT_KEYS = {
   d1_databases: binding("array of object", list("D1 database")),
   r2_buckets: binding("array of object", list("R2 bucket")),
   queues: binding("object", (value) => list("Queue")(value.producers ?? [])),
-  services: binding("array of object", list("Service binding")),
+  services: used("array of object", false),
   workflows: binding("array of object", list("Workflow")),
   ai: binding("object", one("Workers AI")),
   ai_search: binding("array of object", list("AI Search instance")),

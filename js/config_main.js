@@ -141,6 +141,24 @@ function addObjects(check, bindings, pathOf, config, worker) {
   return namespaces;
 }
 
+/** Adds service bindings: to this Worker's own entrypoints, as others do not run here. */
+function addServices(check, bindings, pathOf, config, worker) {
+  config.services?.forEach((item, i) => {
+    const at = [...pathOf("services"), i];
+    check.unknown(at, item, ["binding", "service", "environment", "entrypoint", "props", "remote"]);
+    const name = check.required([...at, "binding"], item.binding, "string");
+    const service = check.required([...at, "service"], item.service, "string");
+    check.is([...at, "entrypoint"], item.entrypoint, "string");
+    check.is([...at, "props"], item.props, "object");
+    if (name === undefined || service === undefined) return;
+    if (service === worker) bindings.set(name, { name, type: "service", entrypoint: item.entrypoint ?? "default", props: item.props });
+    else {
+      check.warn(at, `"${name}" is bound to the Worker "${service}", which does not run here: using it throws.`);
+      bindings.set(name, { name, type: "unsupported", what: `the Worker "${service}"` });
+    }
+  });
+}
+
 /** Adds KV namespaces, each an object of a class that the runtime brings (native/kv_store.h). */
 function addKv(check, bindings, namespaces, pathOf, config) {
   config.kv_namespaces?.forEach((item, i) => {
@@ -264,6 +282,7 @@ function projectOf(check, root, input) {
   addVariables(check, bindings, pathOf, config, input);
   const namespaces = addObjects(check, bindings, pathOf, config, name);
   addKv(check, bindings, namespaces, pathOf, config);
+  addServices(check, bindings, pathOf, config, name);
   const crons = config.main === undefined ? undefined : addCrons(check, namespaces, pathOf, config, name);
   const libraries = addNative(check, namespaces, pathOf, config, name);
   const settings = {

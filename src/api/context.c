@@ -80,6 +80,9 @@ static void left(struct context *context, bool in_time)
 {
     if (!in_time && (context->object == NULL || !object_broken(context->object)))
         worker_stopped(context);
+    /* An object's events share its context: another one may settle what this one waits for. */
+    if (context->object == NULL && context->awaited == 0)
+        worker_request_hung(context);
 }
 
 void context_leave(struct context *context)
@@ -195,7 +198,8 @@ void context_settle(struct context *context)
 {
     if (context->object != NULL || !context->answered || context->refs > 1)
         return;
-    if (context->essential > 0 && context->awaited > 0)
+    if ((context->essential > 0 || (context->serves && context->target_count > 0)) &&
+        context->awaited > 0)
         return;
     if (!list_empty(&context->bodies))
         worker_log_hung();

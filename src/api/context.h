@@ -43,6 +43,7 @@ struct context {
     size_t visit_count;
     size_t essential; /* what a request's context lives for after its answer */
     bool answered;    /* the request has its answer; unused for objects */
+    bool serves;      /* a call of the Worker's own: lives as long as what it has handed out */
     bool over;        /* nothing of it runs any more */
     unsigned refs;    /* private: the creator's, and one for each queued pending */
 };

@@ -1,19 +1,25 @@
-/* Requests to the stateless Worker: each one is a context of its own. */
+/* Requests to the stateless Worker, the front's and its own: each one is a context of its own. */
 
 #include "actor/event.h"
 #include "actor/failure.h"
 #include "actor/fetch.h"
+#include "api/rpc.h"
 #include "api/worker_parts.h"
 #include "base/assert.h"
 #include "base/blob.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "js/error.h"
+#include "js/view.h"
 
 #define HUNG_TEXT                                                                                  \
     "The Workers runtime canceled this request because it detected that your Worker's code had "   \
     "hung and would never generate a response. Refer to: "                                         \
     "https://developers.cloudflare.com/workers/observability/errors/"
+
+enum {
+    FETCH_ARGUMENTS = 6
+};
 
 struct request {
     struct context context;
@@ -21,8 +27,18 @@ struct request {
     void (*reply)(void *data, struct event_result *result);
     void *data;
     struct event_result result; /* between answer and reply */
+    struct serving *serving;    /* until it has begun; NULL: a request of the front */
     struct list link;           /* worker.requests */
     struct list answer_link;    /* worker.answers */
+};
+
+/* A fetch or a call of the Worker's own, on its way into the request's context. */
+struct serving {
+    struct message message;
+    struct request *request; /* NULL: it was answered before it could begin */
+    struct event *event;     /* replied to and freed by the request's answer */
+    char *entrypoint;
+    char *props;
 };
 
 static struct request *request_of(struct context *context)
@@ -68,6 +84,8 @@ void worker_request_over(struct context *context)
     struct worker *worker = context->worker;
 
     context_end(context);
+    if (request->serving != NULL)
+        request->serving->request = NULL;
     list_remove(&request->link);
     worker->request_count--;
     mem_free(request);
@@ -90,27 +108,28 @@ static struct request *request_create(struct worker *worker,
     return request;
 }
 
-void worker_fetch(struct worker *worker, struct fetch_request *fetch,
-                  void (*reply_to)(void *data, struct event_result *result), void *data)
+static void fetch_arguments(struct request *request, struct fetch_request *fetch, JSValueRef *argv)
 {
-    struct request *request = request_create(worker, reply_to, data);
-    struct js_realm *realm = worker->realm;
-    struct context *context = &request->context;
-    double id = request->delivery->id;
-    struct js_error error = {0};
-    JSValueRef argv[6];
+    struct js_realm *realm = request->context.worker->realm;
 
-    context_enter(context);
-    argv[0] = js_number(realm, id);
+    argv[0] = js_number(realm, request->delivery->id);
     argv[1] = js_word(realm, fetch->method);
     argv[2] = js_string(realm, fetch->url);
     argv[3] = cross_headers(realm, fetch->headers);
     argv[4] = cross_body(realm, &fetch->body);
     argv[5] =
         fetch->cf != NULL ? js_string_from_utf8(realm, blob_bytes(fetch->cf)) : realm->undefined;
-    fetch_request_destroy(fetch);
-    if (js_call(realm, js_ref_object(&worker->hooks.fetch_worker), NULL, JS_COUNT(argv), argv,
-                &error) == NULL) {
+}
+
+/* In the request's context. */
+static void call_hook(struct request *request, struct js_ref *hook, size_t argc,
+                      const JSValueRef *argv)
+{
+    struct worker *worker = request->context.worker;
+    double id = request->delivery->id;
+    struct js_error error = {0};
+
+    if (js_call(worker->realm, js_ref_object(hook), NULL, argc, argv, &error) == NULL) {
         struct event_result result = {.failure = cross_thrown(worker, &error, 0)};
         struct delivery *delivery = map_u64_get(&worker->deliveries, (uint64_t)id);
 
@@ -120,8 +139,99 @@ void worker_fetch(struct worker *worker, struct fetch_request *fetch,
         event_result_fini(&result);
         js_error_fini(&error);
     }
-    context_leave(context);
 }
+
+void worker_fetch(struct worker *worker, struct fetch_request *fetch,
+                  void (*reply_to)(void *data, struct event_result *result), void *data)
+{
+    struct request *request = request_create(worker, reply_to, data);
+    JSValueRef argv[FETCH_ARGUMENTS];
+
+    context_enter(&request->context);
+    fetch_arguments(request, fetch, argv);
+    fetch_request_destroy(fetch);
+    call_hook(request, &worker->hooks.fetch_worker, JS_COUNT(argv), argv);
+    context_leave(&request->context);
+}
+
+/* ---- requests of its own ---- */
+
+static void serving_reply(void *data, struct event_result *result)
+{
+    struct event *event = data;
+
+    event->reply(event, result);
+    event_destroy(event);
+}
+
+static JSValueRef text_or_undefined(struct js_realm *realm, const char *text)
+{
+    return text != NULL ? js_string(realm, text) : realm->undefined;
+}
+
+static void serve_fetch(struct serving *serving, struct request *request)
+{
+    struct worker *worker = request->context.worker;
+    JSValueRef argv[FETCH_ARGUMENTS + 2];
+
+    fetch_arguments(request, serving->event->fetch.request, argv);
+    argv[FETCH_ARGUMENTS] = js_string(worker->realm, serving->entrypoint);
+    argv[FETCH_ARGUMENTS + 1] = text_or_undefined(worker->realm, serving->props);
+    call_hook(request, &worker->hooks.serve_fetch, JS_COUNT(argv), argv);
+}
+
+static void serve_call(struct serving *serving, struct request *request)
+{
+    struct worker *worker = request->context.worker;
+    struct js_realm *realm = worker->realm;
+    struct event *event = serving->event;
+    JSValueRef argv[6];
+
+    request->context.serves = true;
+    argv[0] = js_number(realm, request->delivery->id);
+    argv[1] = js_string(realm, serving->entrypoint);
+    argv[2] = text_or_undefined(realm, serving->props);
+    argv[3] = text_or_undefined(realm, event->call.method);
+    argv[4] = event->call.arguments != NULL
+                  ? js_bytes_copy(realm, blob_bytes(event->call.arguments))
+                  : realm->undefined;
+    argv[5] = rpc_cargo_value(&request->context, event->call.cargo);
+    call_hook(request, &worker->hooks.serve_call, JS_COUNT(argv), argv);
+}
+
+static void serving_run(struct message *message)
+{
+    struct serving *serving = container_of(message, struct serving, message);
+    struct request *request = serving->request;
+
+    if (request != NULL) {
+        request->serving = NULL;
+        context_enter(&request->context);
+        if (serving->event->kind == EVENT_FETCH)
+            serve_fetch(serving, request);
+        else
+            serve_call(serving, request);
+        context_leave(&request->context);
+    }
+    mem_free(serving->entrypoint);
+    mem_free(serving->props);
+    mem_free(serving);
+}
+
+void worker_serve(struct worker *worker, char *entrypoint, char *props, struct event *event)
+{
+    struct serving *serving = mem_new(struct serving);
+
+    serving->entrypoint = entrypoint;
+    serving->props = props;
+    serving->event = event;
+    serving->request = request_create(worker, serving_reply, event);
+    serving->request->serving = serving;
+    serving->message.run = serving_run;
+    shard_post(worker->shard, &serving->message);
+}
+
+/* ---- requests that end otherwise ---- */
 
 void worker_log_hung(void)
 {

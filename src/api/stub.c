@@ -25,7 +25,8 @@ struct stub_request {
     struct pending pending;
     struct js_deferred *deferred;
     struct worker *worker;
-    struct rpc_target *target; /* a reference: what it calls; or NULL, and an object: */
+    struct rpc_target *target; /* a reference: what it calls; or NULL, and */
+    char *entrypoint;          /* of the Worker, with `name` as its props; or NULL, and an object: */
     struct namespace *ns;
     struct object_id id;
     char *name;
@@ -43,6 +44,7 @@ static void stub_unref(struct stub_request *request)
         event_destroy(request->event);
     event_result_fini(&request->result);
     rpc_target_unref(request->target);
+    mem_free(request->entrypoint);
     mem_free(request->name);
     mem_free(request);
 }
@@ -74,6 +76,13 @@ static void stub_gate(struct output_gate_wait *gate, enum output_gate_verdict ve
 
         request->target = NULL;
         rpc_send(request->worker->shard, target, event);
+    } else if (request->entrypoint != NULL) {
+        char *entrypoint = request->entrypoint;
+        char *props = request->name;
+
+        request->entrypoint = NULL;
+        request->name = NULL;
+        worker_serve(request->worker, entrypoint, props, event);
     } else {
         shard_send(request->worker->shard, request->ns, &request->id, request->name, event);
     }
@@ -164,20 +173,30 @@ static JSValueRef request_send(struct js_realm *realm, struct context *context,
     return promise;
 }
 
-/* Arguments 0 to 2: namespace, id, name. Takes the event over. */
-static JSValueRef stub_send(struct js_call *call, struct context *context, struct event *event)
+static bool object_arg(struct js_call *call, struct stub_request *request)
 {
-    struct stub_request *request = request_create(context, event);
-    struct namespace *ns = stub_namespace_arg(call, 0);
     struct js_text hex;
     bool parsed;
 
-    request->ns = ns;
-    if (ns == NULL || !js_arg_text(call, 1, &hex))
-        goto fail;
+    request->ns = stub_namespace_arg(call, 0);
+    if (request->ns == NULL || !js_arg_text(call, 1, &hex))
+        return false;
     parsed = object_id_parse(js_text_bytes(&hex), &request->id);
     js_text_fini(&hex);
     ASSERT(parsed); /* js/ has it from us, and has had it checked */
+    return true;
+}
+
+/* Arguments 0 to 2: namespace, id, name; or an entrypoint's name, nothing, its props. Takes the
+ * event over. */
+static JSValueRef stub_send(struct js_call *call, struct context *context, struct event *event)
+{
+    struct stub_request *request = request_create(context, event);
+
+    if (JSValueIsString(call->realm->ctx, js_arg(call, 0)))
+        request->entrypoint = js_arg_string(call, 0);
+    else if (!object_arg(call, request))
+        goto fail;
     if (js_arg_given(call, 2) && (request->name = js_arg_string(call, 2)) == NULL)
         goto fail;
     return request_send(call->realm, context, request);

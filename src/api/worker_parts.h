@@ -30,6 +30,8 @@ struct fetch_body;
     X(finish_worker, "finishWorker") \
     X(construct, "construct")        \
     X(fetch_worker, "fetchWorker")   \
+    X(serve_fetch, "serveFetch")     \
+    X(serve_call, "serveCall")       \
     X(deliver_fetch, "deliverFetch") \
     X(deliver_call, "deliverCall")   \
     X(release_target, "releaseTarget") \
@@ -93,6 +95,9 @@ extern const struct class_ops instance_class_ops; /* instance.c */
 /* ---- requests to the Worker (request.c) ---- */
 
 void worker_request_over(struct context *context);
+/* Has the Worker's own entrypoint of that name handle a fetch or a call in a context of its own;
+ * `props` is JSON or NULL. Takes the event and both texts over. */
+void worker_serve(struct worker *worker, char *entrypoint, char *props, struct event *event);
 /* Nothing is left that could wake the request's script; it fails if it has no answer yet. */
 void worker_request_hung(struct context *context);
 void worker_log_hung(void);
