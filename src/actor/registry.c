@@ -1,4 +1,3 @@
-#include <semaphore.h>
 #include <string.h>
 
 #include "actor/failure.h"
@@ -57,54 +56,4 @@ void object_forget(struct object *object)
     }
     mem_free(object->name);
     mem_free(object);
-}
-
-/* ---- reset from outside ---- */
-
-struct reset {
-    struct message message;
-    struct shard *shard;
-    struct object_key key;
-    struct failure *failure; /* owned */
-    sem_t *done;             /* of who waits */
-};
-
-/* A turn of the shard later: the instance is gone, who calls now finds a new one. */
-static void reset_done(struct message *message)
-{
-    struct reset *reset = container_of(message, struct reset, message);
-
-    failure_unref(reset->failure);
-    sem_post(reset->done);
-    mem_free(reset);
-}
-
-static void reset_run(struct message *message)
-{
-    struct reset *reset = container_of(message, struct reset, message);
-    struct object *object = map_get(&reset->shard->objects, key_bytes(&reset->key));
-
-    if (object != NULL)
-        object_abort(object, reset->failure);
-    reset->message.run = reset_done;
-    shard_post(reset->shard, &reset->message);
-}
-
-void shard_group_reset(struct shard_group *group, uint32_t namespace_number,
-                       const uint8_t id[OBJECT_ID_SIZE], const char *why)
-{
-    struct reset *reset = mem_new(struct reset);
-    sem_t done;
-
-    sem_init(&done, 0, 0);
-    reset->done = &done;
-    reset->key.number = namespace_number;
-    memcpy(reset->key.id.bytes, id, OBJECT_ID_SIZE);
-    reset->shard = shard_of(group, &reset->key.id);
-    reset->failure = failure_create("Error", why, NULL, FAILURE_RESET);
-    reset->message.run = reset_run;
-    shard_post(reset->shard, &reset->message);
-    while (sem_wait(&done) != 0)
-        continue; /* a signal */
-    sem_destroy(&done);
 }

@@ -111,8 +111,14 @@ void shard_timer_set(struct shard *shard, struct shard_timer *timer, int64_t aft
 void shard_timer_clear(struct shard *shard, struct shard_timer *timer);
 
 struct shard_counts {
-    size_t objects, instances, sockets, databases_open, events_waiting;
+    size_t objects, instances, databases_open, events_waiting;
+    size_t sockets;  /* ends that something refers to */
+    size_t accepted; /* hibernatable ones that are open */
     uint64_t events, evictions, resets, alarms;
 };
 
 void shard_counts(const struct shard *shard, struct shard_counts *counts);
+
+/* The same from any thread but the shards' own. False if the shard did not come to it within
+ * LIMIT_COUNTS_WAIT_S: something runs there that does not give way. */
+bool shard_group_counts(struct shard_group *group, unsigned index, struct shard_counts *counts);

@@ -84,6 +84,7 @@ static void finish(struct socket *socket)
         return;
     if (socket->mode == SOCKET_HIBERNATABLE) {
         object->socket_count--;
+        object->shard->counts.accepted--;
         socket->left = true;
     }
     if (socket->mode == SOCKET_STANDARD && object != NULL)
@@ -415,6 +416,7 @@ int socket_accept_hibernatable(struct socket *socket, struct object *object,
 
     socket->tags = tags_create(tags, tag_count);
     object->socket_count++;
+    object->shard->counts.accepted++;
     list_push_back(&object->sockets, &socket->link);
     settle_down(socket, SOCKET_HIBERNATABLE, object);
     if (object->rules != NULL && socket->wire != NULL)

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -6,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/option.h"
@@ -27,45 +25,24 @@ static const struct option options[] = {
 
 /* clang-format on */
 
-static int fail(const char *words)
-{
-    fprintf(stderr, "dormouse backup: %s\n", words);
-    return 1;
-}
-
-static int fail_asking(const char *data, int fault)
-{
-    if (fault == -ENOENT || fault == -ECONNREFUSED)
-        fprintf(stderr,
-                "dormouse backup: nothing runs on %s: a data directory that nobody uses can be "
-                "copied as it is\n",
-                data);
-    else
-        fprintf(stderr, "dormouse backup: %s: %s\n", data, err_describe(fault));
-    return 1;
-}
-
 static int ask(const char *data, const char *to)
 {
     struct buf words = {0};
     char here[PATH_MAX] = "";
     char *line;
-    int status = 0;
     int r;
 
     if (strchr(to, '\n') != NULL)
-        return fail("a path of one line is needed");
+        return command_fail(&command_backup, "a path of one line is needed");
     if (to[0] != '/' && getcwd(here, sizeof here) == NULL)
-        return fail("the current folder has no name");
+        return command_fail(&command_backup, "the current folder has no name");
     line = to[0] == '/' ? mem_format("backup %s", to) : mem_format("backup %s/%s", here, to);
-    r = control_ask(data, line, &words);
-    if (r < 0)
-        status = fail_asking(data, r);
-    else if (r == CONTROL_REFUSED)
-        status = fail(buf_string(&words));
+    r = command_ask(&command_backup, data, line, &words);
+    if (r == CONTROL_REFUSED)
+        command_fail(&command_backup, "%s", buf_string(&words));
     mem_free(line);
     buf_fini(&words);
-    return status;
+    return r == CONTROL_DONE ? 0 : 1;
 }
 
 static int backup(void *data, const struct option_texts *rest)
@@ -81,6 +58,7 @@ const struct command command_backup = {
     .name = "backup",
     .arguments = "DIR [--data DIR]",
     .help = "Copies the data directory of a running process to DIR, which is made.",
+    .more = "A data directory that no process uses can be copied as it is.\n\n",
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof defaults,

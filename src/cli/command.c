@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -7,17 +8,45 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/option.h"
+#include "server/control.h"
+
+static void complain(const struct command *command, const char *format, va_list args)
+{
+    fprintf(stderr, "dormouse %s: ", command->name);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
 
 int command_misuse(const struct command *command, const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "dormouse %s: ", command->name);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    complain(command, format, args);
     va_end(args);
-    fputc('\n', stderr);
     return 2;
+}
+
+int command_fail(const struct command *command, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    complain(command, format, args);
+    va_end(args);
+    return 1;
+}
+
+int command_ask(const struct command *command, const char *data_dir, const char *line,
+                struct buf *words)
+{
+    int r = control_ask(data_dir, line, words);
+
+    if (r == -ENOENT || r == -ECONNREFUSED)
+        command_fail(command, "nothing runs on %s", data_dir);
+    else if (r < 0)
+        command_fail(command, "%s: %s", data_dir, err_describe(r));
+    return r;
 }
 
 static void print_help(const struct command *command)

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+struct buf;
 struct option;
 struct option_texts;
 
@@ -34,6 +35,14 @@ int command_run(const struct command *command, int argc, char *const *argv);
 int command_misuse(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Says why it did not work, and returns the exit status for it. */
+int command_fail(const struct command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* control_ask(); a fault is complained about. */
+int command_ask(const struct command *command, const char *data_dir, const char *line,
+                struct buf *words);
+
 extern const struct command command_backup;
 extern const struct command command_deploy;
 extern const struct command command_dev;
@@ -42,4 +51,5 @@ extern const struct command command_import;
 extern const struct command command_inspect;
 extern const struct command command_restore;
 extern const struct command command_serve;
+extern const struct command command_status;
 extern const struct command command_version;

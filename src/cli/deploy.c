@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 #include "cli/command.h"
 #include "cli/option.h"
 #include "server/control.h"
@@ -33,16 +32,12 @@ static int ask(const char *data, const char *folder)
     int r;
 
     buf_append_format(&line, "deploy %s", folder);
-    r = control_ask(data, buf_string(&line), &words);
+    r = command_ask(&command_deploy, data, buf_string(&line), &words);
     if (words.len > 0)
         fputs(buf_string(&words), stderr);
-    if (r == -ENOENT || r == -ECONNREFUSED)
-        fprintf(stderr, "dormouse deploy: nothing runs on %s\n", data);
-    else if (r < 0)
-        fprintf(stderr, "dormouse deploy: %s: %s\n", data, err_describe(r));
-    else if (r == CONTROL_REFUSED)
-        fputs("dormouse deploy: the version before goes on\n", stderr);
-    else
+    if (r == CONTROL_REFUSED)
+        command_fail(&command_deploy, "the version before goes on");
+    else if (r == CONTROL_DONE)
         puts("deployed");
     buf_fini(&words);
     buf_fini(&line);

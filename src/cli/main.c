@@ -10,7 +10,7 @@
 
 static const struct command *const commands[] = {
     &command_dev,    &command_serve,  &command_deploy,  &command_backup, &command_restore,
-    &command_export, &command_import, &command_inspect, &command_version};
+    &command_export, &command_import, &command_inspect, &command_status, &command_version};
 
 enum {
     COMMANDS = sizeof commands / sizeof *commands,

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "server/deploy.h"
 #include "server/restore_tool.h"
+#include "server/status.h"
 #include "store/backup.h"
 #include "store/restore.h"
 
@@ -31,6 +32,7 @@ enum {
 struct control {
     struct store *store;                 /* borrowed */
     struct deploy *deploy;               /* borrowed */
+    struct status *status;               /* borrowed */
     _Atomic(struct shard_group *) group; /* borrowed; NULL: no objects yet */
     pthread_t thread;
     int dir;      /* the data directory */
@@ -117,6 +119,17 @@ static int order_deploy(struct control *control, const char *path, struct buf *w
     return result == DEPLOY_DONE ? 0 : CONTROL_REFUSED;
 }
 
+static int order_status(struct control *control, bool metrics, struct buf *words)
+{
+    struct shard_group *group = atomic_load(&control->group);
+
+    if (metrics)
+        status_print_metrics(control->status, control->store, group, words);
+    else
+        status_print(control->status, control->store, group, words);
+    return 0;
+}
+
 /* What stands behind `command` on the line; NULL: it is another command. */
 static const char *behind(const char *line, const char *command)
 {
@@ -138,6 +151,8 @@ static void obey(struct control *control, const char *line, struct buf *answer)
         r = order_backup(control, rest, &why);
     else if ((rest = behind(line, "deploy ")) != NULL)
         r = order_deploy(control, rest, &words);
+    else if (strcmp(line, "status") == 0 || strcmp(line, "metrics") == 0)
+        r = order_status(control, line[0] == 'm', &words);
     else
         err_text_set(&why, "this version does not know that command");
     buf_append_format(answer, "%s %s%s", r == 0 ? "ok" : "error", why.text, buf_string(&words));
@@ -211,13 +226,14 @@ static void control_free(struct control *control)
 }
 
 int control_create(struct control **out, struct store *store, struct deploy *deploy,
-                   const char *data_dir)
+                   struct status *status, const char *data_dir)
 {
     struct control *control = mem_new(struct control);
     int r;
 
     control->store = store;
     control->deploy = deploy;
+    control->status = status;
     control->listener = -1;
     control->stop[0] = control->stop[1] = -1;
     control->dir = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -4,12 +4,13 @@
  * Control
  *
  * Where an operator's commands reach a running process: a socket `control` in its data directory,
- * which only the same user may open. One line asks; the answer begins with `ok` or `error`, and what
- * there is to say follows it, up to the end:
+ * which only the same user may open. One line asks; the answer begins with `ok` or `error`, and
+ * what there is to say follows it, up to the end:
  *
  *     backup <absolute path>     a copy of the data directory
  *     restore <…>                restore_tool.h
  *     deploy [absolute path]     a new version of the project, from there
+ *     status | metrics           status.h
  *
  * A thread of its own serves one client after the other, so that a long copy holds nobody up.
  */
@@ -18,12 +19,13 @@ struct buf;
 struct control;
 struct deploy;
 struct shard_group;
+struct status;
 struct store;
 
-/* `store` and `deploy` are borrowed and outlive the control. A socket that a dead process left is
- * replaced: the store's lock says that it is dead. */
+/* `store`, `deploy` and `status` are borrowed and outlive the control. A socket that a dead process
+ * left is replaced: the store's lock says that it is dead. */
 int control_create(struct control **out, struct store *store, struct deploy *deploy,
-                   const char *data_dir);
+                   struct status *status, const char *data_dir);
 
 /* From now on objects are reached. They must be until the control is destroyed. */
 void control_set_group(struct control *control, struct shard_group *group);

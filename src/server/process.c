@@ -35,6 +35,7 @@
 #include "server/fleet.h"
 #include "server/library_copy.h"
 #include "server/project.h"
+#include "server/status.h"
 #include "server/watch.h"
 #include "store/store.h"
 
@@ -72,6 +73,7 @@ struct process {
     char *data_dir;
     char *build_dir;
     struct deploy *deploy; /* owned: where orders come in */
+    struct status *status; /* owned */
     struct buf *heard;     /* what is said goes here, too; NULL: nobody waits for it */
     struct store *store;
     struct control *control; /* owned; NULL: an operator cannot reach it */
@@ -446,8 +448,10 @@ static int version_deploy(struct process *process, struct version *version)
     int r = fleet_deploy(process->fleet, &version->worker, version->native, &why);
 
     list_push_back(&process->versions, &version->link);
-    if (r == 0)
+    if (r == 0) {
+        status_deployed(process->status);
         return 0;
+    }
     say(process, "error: %s\n", why.text[0] != '\0' ? why.text : err_describe(r));
     return 1;
 }
@@ -621,8 +625,8 @@ static int opening_wait(struct opening *opening)
     pthread_join(opening->thread, NULL);
     if (opening->result == 0) {
         struct process *process = opening->process;
-        int r =
-            control_create(&process->control, process->store, process->deploy, process->data_dir);
+        int r = control_create(&process->control, process->store, process->deploy, process->status,
+                               process->data_dir);
 
         if (r < 0)
             log_warn("no backup can be asked for: %s", err_describe(r));
@@ -678,6 +682,21 @@ static int let_shards_go(struct process *process, int opened, int started)
     _exit(1); /* half of them may be there; none has done anything */
 }
 
+static void say_listening(const struct process *process, const char *host, uint16_t port)
+{
+    char *url;
+
+    if (port == 0)
+        return;
+    url = mem_format(strchr(host, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u", host, port);
+    status_listening(process->status, url);
+    if (process->options->host_program == NULL) {
+        printf("listening on %s\n", url);
+        fflush(stdout);
+    }
+    mem_free(url);
+}
+
 static int start_listening(struct process *process, const struct project *project)
 {
     const struct process_options *options = process->options;
@@ -695,12 +714,7 @@ static int start_listening(struct process *process, const struct project *projec
         say(process, "error: %s\n", why.text);
         return 1;
     }
-    if (program == NULL) {
-        printf(strchr(host, ':') != NULL ? "listening on http://[%s]:%u\n"
-                                         : "listening on http://%s:%u\n",
-               host, port);
-        fflush(stdout);
-    }
+    say_listening(process, host, port);
     milestone(process, "listening");
     if (program != NULL)
         program->ready(program->data, process, port);
@@ -793,6 +807,7 @@ static void stop(struct process *process)
     }
     signals_close(process);
     deploy_destroy(process->deploy);
+    status_destroy(process->status);
     wake_close(process->wake);
     loop_destroy(process->loop);
     mem_free(process->path);
@@ -849,6 +864,7 @@ int process_run(const struct process_options *given)
         return 1;
     }
     process.deploy = deploy_create(process.wake);
+    process.status = status_create();
     signals_open(&process);
     status = start(&process);
     if (status == 0) {

@@ -422,6 +422,18 @@ uint32_t store_namespace_find(struct store *store, const char *word, struct err_
     return namespaces_find(store->namespaces, word, why);
 }
 
+void store_count(struct store *store, struct store_counts *counts)
+{
+    struct segment_log_counts segments;
+
+    segment_log_count(store->log, &segments);
+    *counts = (struct store_counts){
+        .segments_in_use = segments.in_use,
+        .segments_free = segments.free,
+        .durable_lsn = journal_durable_lsn(store->journal),
+    };
+}
+
 bool store_object_path(struct store *store, uint32_t namespace_number,
                        const uint8_t id[STORE_ID_SIZE], char **dir, char **path)
 {

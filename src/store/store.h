@@ -71,6 +71,14 @@ const char *store_namespace_key(struct store *store, uint32_t number);
 /* The number of a class as people name it: namespaces_find(). Any thread. */
 uint32_t store_namespace_find(struct store *store, const char *word, struct err_text *why);
 
+struct store_counts {
+    unsigned segments_in_use, segments_free; /* of the journal */
+    uint64_t durable_lsn;                    /* records written so far, over all time */
+};
+
+/* Any thread. */
+void store_count(struct store *store, struct store_counts *counts);
+
 struct store_shard_listener {
     /* Any thread: have store_shard_poll() called soon on the shard's own thread. */
     void (*wake)(void *data);

@@ -9,8 +9,8 @@
  *     load http      requests on kept connections, `pipeline` under way on each
  *     load echo      WebSockets that each send a message and wait for one
  *     load broadcast some WebSockets send, all of them receive
- *     load idle      opens WebSockets, says how long that took, holds them until stdin ends; for each
- *                    line "wake N" there, N of them send a message, one after the other
+ *     load idle      opens WebSockets, says how long that took, holds them until stdin ends; for
+ *                    each line "wake N" there, N of them send a message, one after the other
  *     load start     runs a command until its server answers 200
  *
  * Where a path has {n}, the number of an object is put, below `objects`: for requests the next one
