@@ -161,7 +161,8 @@ const orUndefined = (text) => (text === "" ? undefined : text);
 
 let stubFetch;
 
-/* What is behind a stub of an object: also where its remote methods are called (cf_rpc.js). */
+/* What is behind a stub of an object: also where its remote methods are called (cf_rpc.js).
+ * Also of an entrypoint: its name is the index, and its props are the name; there is no hex. */
 class DurableObjectStub {
   #index;
   #hex;

@@ -26,7 +26,7 @@ struct stub_request {
     struct js_deferred *deferred;
     struct worker *worker;
     struct rpc_target *target; /* a reference: what it calls; or NULL, and */
-    char *entrypoint;          /* of the Worker, with `name` as its props; or NULL, and an object: */
+    char *entrypoint;          /* of the Worker, `name` its props; or NULL, and an object: */
     struct namespace *ns;
     struct object_id id;
     char *name;
@@ -95,8 +95,8 @@ static JSValueRef response_parts(struct js_realm *realm, struct fetch_response *
 
     response->socket = NULL;
     parts[0] = js_number(realm, response->status);
-    parts[1] = js_word(realm, response->reason != NULL ? response->reason
-                                                       : h1_reason(response->status));
+    parts[1] =
+        js_word(realm, response->reason != NULL ? response->reason : h1_reason(response->status));
     parts[2] = cross_headers(realm, response->headers);
     parts[3] = cross_body(realm, &response->body);
     parts[4] = far != NULL ? api_socket_far_box(realm, far) : realm->null;
