@@ -85,13 +85,13 @@ struct world {
     uint64_t acknowledged_lsn;
     uint64_t last_lsn; /* of a commit */
     bool is_open;
-    bool heavy;   /* large rows: the journal is full all the time */
-    bool scarce;  /* the disk is full at the moment */
-    bool broken;  /* the journal has said that nothing becomes durable any more */
-    bool child;   /* in a process of its own: ends it instead of the test */
-    bool judging; /* after a failure: what becomes durable now is none of the history's */
-    bool reading; /* the judge's own calls should not fail */
-    bool twice;   /* judging: close and open once more, read everything anew */
+    bool heavy;     /* large rows: the journal is full all the time */
+    bool scarce;    /* the disk is full at the moment */
+    bool broken;    /* the journal has said that nothing becomes durable any more */
+    bool child;     /* in a process of its own: ends it instead of the test */
+    bool judging;   /* after a failure: what becomes durable now is none of the history's */
+    bool reading;   /* the judge's own calls should not fail */
+    bool twice;     /* judging: close and open once more, read everything anew */
     bool forgetful; /* a disk may be full or a call fail: history may be given up */
     uint64_t commits;
     uint64_t restores;
