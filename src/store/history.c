@@ -36,7 +36,7 @@
 struct history {
     struct store *store; /* borrowed */
     char *dir;           /* owned */
-    uint64_t epoch;
+    struct history_epoch epoch;
     atomic_bool off; /* no epoch could be begun: nothing is added until the store is opened again */
     struct journal_pin pin; /* the first record that is not in the history files */
     pthread_mutex_t mutex;  /* held while history files or the journal are read or written */
@@ -133,7 +133,9 @@ static int open_epoch(struct history *history)
     int r = read_file(os, path, &history->epoch, sizeof history->epoch, &there);
 
     if (r == 0 && !there) {
-        os_random(os, &history->epoch, sizeof history->epoch);
+        os_random(os, &history->epoch.number, sizeof history->epoch.number);
+        history->epoch.since_ms =
+            journal_durable_lsn(history->store->journal) > 0 ? os_wall_ns(os) / 1000000 : INT64_MIN;
         r = write_file(os, history->dir, path, bytes_of(&history->epoch, sizeof history->epoch));
     }
     mem_free(path);
@@ -310,11 +312,14 @@ static int sync_files(struct writing *writing)
     return r < 0 ? err_pass(r) : 0;
 }
 
-/* It begins anew, with an image, when there is something to add again. */
-static int give_up(struct history *history, const char *path, int fault)
+/* It begins anew, with an image, when there is something to add again. It must not come back after a
+ * power cut: what was not added to it is let go now. */
+static int give_up(struct history *history, const char *dir, const char *path, int fault)
 {
     int r = os_unlink(history->store->os, path);
 
+    if (r == 0)
+        r = os_sync_dir(history->store->os, dir);
     log_warn("%s: the history of this object is given up: %s", path, err_name(fault));
     return r < 0 ? err_pass(r) : 0;
 }
@@ -327,7 +332,7 @@ static int add_pile(struct history *history, const struct pile *pile, uint64_t n
     uint32_t namespace_number;
     struct history_file_source source = {
         .os = store->os,
-        .epoch = history->epoch,
+        .epoch = history->epoch.number,
         .needed_lsn = needed,
         .durable = durable,
         .data = history,
@@ -355,13 +360,14 @@ static int add_pile(struct history *history, const struct pile *pile, uint64_t n
         r = history_file_append(&source, &pile->addition, &file, &created);
     if (r == 0 && created)
         r = os_sync_dir(store->os, dir);
-    if (r == 0 && file != NULL) {
+    if (r < 0) {
+        os_close(file);
+        r = give_up(history, dir, path, r);
+    } else if (file != NULL) {
         writing->files[writing->count++] = file;
-        if (writing->count == FILES_TO_SYNC)
-            r = sync_files(writing);
     }
-    if (r < 0)
-        r = give_up(history, path, r);
+    if (r == 0 && writing->count == FILES_TO_SYNC)
+        r = sync_files(writing);
 
 out:
     mem_free(database);
@@ -493,6 +499,7 @@ struct search {
     struct err_text *why;
     uint32_t namespace_number;
     const uint8_t *id;
+    struct history_epoch epoch;
     bool begun; /* there is something to replay over */
     bool any;
 };
@@ -517,7 +524,8 @@ static int search_batch(void *data, const struct journal_file *file, uint64_t of
             memcmp(record.id, search->id, STORE_ID_SIZE) != 0)
             continue;
         if (!search->any && !search->begun)
-            search->begun = history_is_birth(&record);
+            search->begun =
+                history_is_birth(&record) && history_knows(&search->epoch, &search->replay->until);
         search->any = true;
         if (search->begun)
             r = history_replay_take(search->replay, lsn, batch->written_ms,
@@ -578,7 +586,7 @@ static int replay_all(struct history *history, struct search *search)
     char *dir = NULL;
     char *path = file_path(history, search->namespace_number, search->id, &dir);
     int r = path == NULL ? err_raise(-ENOENT)
-                         : history_file_replay(history->store->os, path, history->epoch, replay,
+                         : history_file_replay(history->store->os, path, &history->epoch, replay,
                                                &found, search->why);
 
     mem_free(path);
@@ -604,8 +612,11 @@ int history_image(struct history *history, uint32_t namespace_number,
                   struct history_image *image, struct err_text *why)
 {
     struct history_replay replay = {.until = *until};
-    struct search search = {
-        .replay = &replay, .why = why, .namespace_number = namespace_number, .id = id};
+    struct search search = {.replay = &replay,
+                            .why = why,
+                            .namespace_number = namespace_number,
+                            .id = id,
+                            .epoch = history->epoch};
     int r;
 
     if (history->off) {

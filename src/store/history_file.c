@@ -502,7 +502,7 @@ static int replay_from(struct walk *walk, uint64_t start, uint64_t end,
     return fault < 0 ? err_pass(fault) : r;
 }
 
-int history_file_replay(struct os *os, const char *path, uint64_t epoch,
+int history_file_replay(struct os *os, const char *path, const struct history_epoch *epoch,
                         struct history_replay *replay, bool *found, struct err_text *why)
 {
     struct walk walk = {0};
@@ -516,7 +516,7 @@ int history_file_replay(struct os *os, const char *path, uint64_t epoch,
     *found = false;
     if (r != 0)
         return r < 0 ? err_pass(r) : 0;
-    *found = head_read(walk.file, epoch, &birth, &fault);
+    *found = head_read(walk.file, epoch->number, &birth, &fault);
     r = fault;
     if (r == 0 && *found)
         r = os_file_size(walk.file, &walk.size);
@@ -524,7 +524,8 @@ int history_file_replay(struct os *os, const char *path, uint64_t epoch,
         r = find_end(&walk, &end, &size);
     *found &= size > HEAD_BYTES;
     if (r == 0 && *found)
-        r = find_start(&walk, birth, size, &replay->until, &start);
+        r = find_start(&walk, birth && history_knows(epoch, &replay->until), size, &replay->until,
+                       &start);
     if (r == 0 && *found && start == 0) {
         err_text_set(why, "The history of this object does not reach back that far.");
         r = HISTORY_MISSING;

@@ -57,5 +57,5 @@ int history_file_append(const struct history_file_source *source,
 
 /* Replays what the file has, from the newest image that is not beyond replay->until.
  * HISTORY_MISSING: there is none. *found: there is a file that counts. */
-int history_file_replay(struct os *os, const char *path, uint64_t epoch,
+int history_file_replay(struct os *os, const char *path, const struct history_epoch *epoch,
                         struct history_replay *replay, bool *found, struct err_text *why);

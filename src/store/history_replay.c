@@ -19,6 +19,11 @@ bool history_reached(const struct bookmark *until, uint64_t lsn, int64_t written
     return until->lsn != 0 ? lsn <= until->lsn : written_ms <= until->time_ms;
 }
 
+bool history_knows(const struct history_epoch *epoch, const struct bookmark *until)
+{
+    return until->time_ms > epoch->since_ms;
+}
+
 int history_image_resize(struct history_image *image, uint32_t size_pages, struct err_text *why)
 {
     if (size_pages > LIMIT_HISTORY_IMAGE_BYTES / PAGE_BYTES) {

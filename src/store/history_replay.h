@@ -51,5 +51,15 @@ int history_replay_take(struct history_replay *replay, uint64_t lsn, int64_t wri
 
 void history_replay_fini(struct history_replay *replay);
 
+/* What histories are of one piece with: a gap begins another one. As the file `epoch` has it. */
+struct history_epoch {
+    uint64_t number;  /* random */
+    int64_t since_ms; /* what was before is not known; INT64_MIN: nothing was */
+};
+
+/* Whether nothing that happened after that point is missing: an object that begins later did not
+ * exist then, and has not merely begun again. */
+bool history_knows(const struct history_epoch *epoch, const struct bookmark *until);
+
 /* A commit that builds on nothing before it: the object began here. */
 bool history_is_birth(const struct record *record);
