@@ -379,7 +379,7 @@ def suites():
         Suite("systems", 600, node_tests(*SYSTEMS)),
         Suite("differential", 300, run_differential),
         Suite("e2e-evict", 900, flagged(E2E, EVICT)),
-        Suite("e2e-1", 900, flagged(E2E, "--shards 1")),
+        Suite("e2e-1", 900, flagged(E2E, "--shards 1"), is_default=False),
         Suite("e2e-4", 900, flagged(E2E, "--shards 4")),
         Suite("systems-evict", 600, flagged(SYSTEMS, EVICT)),
         Suite("systems-c", 600, flagged(SYSTEMS, "", SYSTEMS_C)),

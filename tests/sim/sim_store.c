@@ -135,7 +135,7 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
 
 TEST(no_crash_at_any_call_loses_an_acknowledged_commit)
 {
-    uint64_t points = from_environment("DORMOUSE_SIM_POINTS", 40000);
+    uint64_t points = from_environment("DORMOUSE_SIM_POINTS", 25000);
     uint64_t only = from_environment("DORMOUSE_SIM_SEED", 0);
     uint64_t seed = only > 0 ? only : from_environment("DORMOUSE_SIM_FIRST", 1);
     uint64_t histories = 0;
