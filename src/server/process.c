@@ -856,8 +856,10 @@ int process_run(const struct process_options *given)
         options.shards = LIMIT_SHARDS;
     list_init(&process.versions);
     map_init(&process.namespaces);
-    if (!places(&process))
+    if (!places(&process)) {
+        mem_free(process.path);
         return 1;
+    }
     if (loop_create(&process.loop) < 0 ||
         wake_open(&process.wake, process.loop, on_wake, &process) < 0) {
         say(&process, "error: no event loop: %s\n", err_trail());
