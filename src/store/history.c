@@ -312,8 +312,8 @@ static int sync_files(struct writing *writing)
     return r < 0 ? err_pass(r) : 0;
 }
 
-/* It begins anew, with an image, when there is something to add again. It must not come back after a
- * power cut: what was not added to it is let go now. */
+/* It begins anew, with an image, when there is something to add again. It must not come back after
+ * a power cut: what was not added to it is let go now. */
 static int give_up(struct history *history, const char *dir, const char *path, int fault)
 {
     int r = os_unlink(history->store->os, path);
