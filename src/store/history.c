@@ -125,7 +125,8 @@ static int read_file(struct os *os, const char *path, void *out, size_t len, boo
     return r < 0 ? err_pass(r) : 0;
 }
 
-static int open_epoch(struct history *history)
+/* `since_ms`: of the epoch that begins when there is none. */
+static int open_epoch(struct history *history, int64_t since_ms)
 {
     struct os *os = history->store->os;
     char *path = mem_format("%s/epoch", history->dir);
@@ -134,8 +135,7 @@ static int open_epoch(struct history *history)
 
     if (r == 0 && !there) {
         os_random(os, &history->epoch.number, sizeof history->epoch.number);
-        history->epoch.since_ms =
-            journal_durable_lsn(history->store->journal) > 0 ? os_wall_ns(os) / 1000000 : INT64_MIN;
+        history->epoch.since_ms = since_ms;
         r = write_file(os, history->dir, path, bytes_of(&history->epoch, sizeof history->epoch));
     }
     mem_free(path);
@@ -182,7 +182,12 @@ static int open_orders(struct history *history)
     return r < 0 ? err_pass(r) : 0;
 }
 
-int history_open(struct history **out, struct store *store)
+static int64_t now_ms(const struct history *history)
+{
+    return os_wall_ns(history->store->os) / 1000000;
+}
+
+int history_open(struct history **out, struct store *store, bool fresh)
 {
     struct history *history;
     int r;
@@ -201,7 +206,7 @@ int history_open(struct history **out, struct store *store)
     if (r == 0)
         r = open_orders(history);
     if (r == 0)
-        r = open_epoch(history);
+        r = open_epoch(history, fresh ? INT64_MIN : now_ms(history));
     if (r < 0) {
         /* On a full disk, say: that is no reason not to open the store. */
         log_error("there is no point-in-time recovery: %s", err_trail());
@@ -421,7 +426,7 @@ static void begin_anew(struct history *history)
     if (r < 0) {
         journal_fail(history->store->journal, r); /* or the gap would not be seen */
         history->off = true;
-    } else if (open_epoch(history) < 0) {
+    } else if (open_epoch(history, now_ms(history)) < 0) {
         log_error("point-in-time recovery has stopped: %s", err_trail());
         history->off = true;
     }

@@ -281,7 +281,7 @@ static void start_journal(struct store *store)
 static int open_all(struct store *store, struct err_text *why)
 {
     struct list notes;
-    uint64_t last_lsn;
+    uint64_t last_lsn = 0;
     int r;
 
     list_init(&notes);
@@ -298,7 +298,7 @@ static int open_all(struct store *store, struct err_text *why)
         r = alarm_table_open(store->alarms);
     }
     if (r == 0)
-        r = history_open(&store->history, store);
+        r = history_open(&store->history, store, last_lsn == 0);
     if (r == 0)
         r = keeper_round(store->keeper, true);
     if (r == 0)
