@@ -24,7 +24,7 @@ struct err_text;
 struct history;
 
 /* Before the keeper runs, after the recovery. *out is NULL where the store is to have none; what an
- * earlier life kept does not count any more then. `fresh`: nothing was ever written there before. */
+ * earlier life kept does not count any more then. `fresh`: nothing was ever written before. */
 int history_open(struct history **out, struct store *store, bool fresh);
 void history_close(struct history *history); /* NULL is allowed, as below */
 
