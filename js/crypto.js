@@ -42,7 +42,7 @@ const INTEGER_VIEWS = new Set([
 const viewName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
 
 /** { name, …members } of an algorithm argument. */
-function normalize(algorithm) {
+export function normalize(algorithm) {
   if (isObject(algorithm)) {
     if (algorithm.name === undefined) throw new TypeError('Missing field "name" in "algorithm".');
     return algorithm;
@@ -202,7 +202,7 @@ function padTo8(bytes) {
   return padded;
 }
 
-function importKey(format, data, algorithm, extractable, usages) {
+export function importKey(format, data, algorithm, extractable, usages) {
   if (format !== "jwk" && !isBufferSource(data))
     throw new TypeError("Import data provided for non-JWK formats must be a buffer source.");
   if (format === "jwk" && (!isObject(data) || isBufferSource(data)))

@@ -135,7 +135,29 @@ static JSValueRef digest_update(struct js_call *call)
     return call->realm->undefined;
 }
 
-/* digest_finish(box) -> ArrayBuffer */
+/* A digest that is as long as one wants; null if this one is not. */
+static JSValueRef finish_long(struct js_call *call, struct digest *digest)
+{
+    int64_t len;
+    uint8_t *out;
+    bool done;
+
+    if (!js_arg_integer(call, 1, 0, INT_MAX, &len))
+        return NULL;
+    out = mem_alloc((size_t)len);
+    /* Nothing at all is what OpenSSL does not make. */
+    done = (EVP_MD_get_flags(EVP_MD_CTX_get0_md(digest->context)) & EVP_MD_FLAG_XOF) != 0 &&
+           (len == 0 || EVP_DigestFinalXOF(digest->context, out, (size_t)len) == 1);
+    EVP_MD_CTX_free(digest->context);
+    digest->context = NULL;
+    ERR_clear_error();
+    if (done)
+        return js_buffer_take(call->realm, out, (size_t)len);
+    mem_free(out);
+    return call->realm->null;
+}
+
+/* digest_finish(box, byteLength) -> ArrayBuffer | null; the length is for those that have any */
 static JSValueRef digest_finish(struct js_call *call)
 {
     struct digest *digest = arg_digest(call, 0);
@@ -145,6 +167,8 @@ static JSValueRef digest_finish(struct js_call *call)
 
     if (digest == NULL)
         return NULL;
+    if (js_arg_given(call, 1))
+        return finish_long(call, digest);
     done = EVP_DigestFinal_ex(digest->context, out, &len);
     EVP_MD_CTX_free(digest->context);
     digest->context = NULL;
@@ -168,6 +192,22 @@ static JSValueRef digest_clone(struct js_call *call)
         return js_throw_error(call, "The digest cannot be copied.");
     }
     return box_digest(call, copy);
+}
+
+/* digest_info(name) -> [length, block length, has any length] | null */
+static JSValueRef digest_info(struct js_call *call)
+{
+    const EVP_MD *hash;
+    JSValueRef values[3];
+
+    if (!arg_hash(call, 0, &hash))
+        return NULL;
+    if (hash == NULL)
+        return call->realm->null;
+    values[0] = js_number(call->realm, EVP_MD_get_size(hash));
+    values[1] = js_number(call->realm, EVP_MD_get_block_size(hash));
+    values[2] = js_boolean(call->realm, (EVP_MD_get_flags(hash) & EVP_MD_FLAG_XOF) != 0);
+    return js_array_make(call->realm, JS_COUNT(values), values);
 }
 
 /* hmac(hash, key, data) -> ArrayBuffer | null */
@@ -328,6 +368,7 @@ static JSValueRef timing_safe_equal(struct js_call *call)
     X("digest_update", digest_update, 2)            \
     X("digest_finish", digest_finish, 1)            \
     X("digest_clone", digest_clone, 1)              \
+    X("digest_info", digest_info, 1)                \
     X("hmac", hmac, 3)                              \
     X("hkdf", hkdf, 5)                              \
     X("pbkdf2", pbkdf2, 5)                          \

@@ -18,6 +18,16 @@ static struct {
     {"SHA3-256", "SHA3-256", NULL},
     {"SHA3-384", "SHA3-384", NULL},
     {"SHA3-512", "SHA3-512", NULL},
+    /* from here on node:crypto only */
+    {"SHA3-224", "SHA3-224", NULL},
+    {"SHA-512/224", "SHA2-512/224", NULL},
+    {"SHA-512/256", "SHA2-512/256", NULL},
+    {"SHAKE128", "SHAKE-128", NULL},
+    {"SHAKE256", "SHAKE-256", NULL},
+    {"BLAKE2b512", "BLAKE2B-512", NULL},
+    {"BLAKE2s256", "BLAKE2S-256", NULL},
+    {"MD5-SHA1", "MD5-SHA1", NULL},
+    {"SM3", "SM3", NULL},
 };
 
 static void fetch_all(void)

@@ -26,7 +26,39 @@ static const struct {
     [KEY_P256] = {"P-256", "prime256v1", 32},
     [KEY_P384] = {"P-384", "secp384r1", 48},
     [KEY_P521] = {"P-521", "secp521r1", 66},
+    [KEY_SECP256K1] = {"secp256k1", "secp256k1", 32},
 };
+
+static const struct {
+    const char *name;
+    const char *openssl;
+    size_t raw_len;
+} types[KEY_TYPES] = {
+    [KEY_RSA] = {"rsa", "RSA", 0},
+    [KEY_EC] = {"ec", "EC", 0},
+    [KEY_ED25519] = {"ed25519", "ED25519", 32},
+    [KEY_X25519] = {"x25519", "X25519", 32},
+    [KEY_ED448] = {"ed448", "ED448", 57},
+    [KEY_X448] = {"x448", "X448", 56},
+    [KEY_RSA_PSS] = {"rsa-pss", "RSA-PSS", 0},
+    [KEY_DSA] = {"dsa", "DSA", 0},
+    [KEY_DH] = {"dh", "DH", 0},
+};
+
+const char *key_type_name(enum key_type type)
+{
+    return types[type].name;
+}
+
+const char *key_type_openssl(enum key_type type)
+{
+    return types[type].openssl;
+}
+
+size_t key_raw_len(enum key_type type)
+{
+    return types[type].raw_len;
+}
 
 const char *key_curve_name(enum key_curve curve)
 {
@@ -43,17 +75,43 @@ size_t key_curve_len(enum key_curve curve)
     return curves[curve].len;
 }
 
+enum key_curve key_curve_of(const EVP_PKEY *pkey)
+{
+    char group[32] = "";
+    enum key_curve curve;
+
+    if (EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) != 1)
+        return KEY_NO_CURVE;
+    for (curve = KEY_P256; curve <= KEY_SECP256K1; curve++) {
+        if (strcmp(group, key_curve_group(curve)) == 0)
+            return curve;
+    }
+    return KEY_NO_CURVE;
+}
+
 struct key *key_make(EVP_PKEY *pkey, enum key_type type, enum key_curve curve, bool private)
 {
     struct key *key = mem_new(struct key);
 
     ASSERT(pkey != NULL);
-    ASSERT((type == KEY_EC) == (curve != KEY_NO_CURVE));
+    ASSERT(type == KEY_EC || curve == KEY_NO_CURVE);
     key->pkey = pkey;
     key->type = type;
     key->curve = curve;
     key->private = private;
     return key;
+}
+
+struct key *key_take(EVP_PKEY *pkey, bool private)
+{
+    enum key_type type = KEY_RSA;
+
+    while (type < KEY_TYPES && EVP_PKEY_is_a(pkey, key_type_openssl(type)) != 1)
+        type++;
+    if (type < KEY_TYPES)
+        return key_make(pkey, type, type == KEY_EC ? key_curve_of(pkey) : KEY_NO_CURVE, private);
+    EVP_PKEY_free(pkey);
+    return NULL;
 }
 
 void key_destroy(struct key *key)
@@ -83,7 +141,7 @@ int key_rsa_info(const struct key *key, struct buf *exponent)
 {
     BIGNUM *e = NULL;
 
-    ASSERT(key->type == KEY_RSA);
+    ASSERT(key->type == KEY_RSA || key->type == KEY_RSA_PSS);
     if (EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1) {
         int len = BN_num_bytes(e);
 
@@ -93,13 +151,13 @@ int key_rsa_info(const struct key *key, struct buf *exponent)
     return EVP_PKEY_get_bits(key->pkey);
 }
 
-/* Both halves share what OpenSSL made; neither changes it. */
-static int split(EVP_PKEY *pkey, enum key_type type, enum key_curve curve, struct key **public,
-                 struct key **private)
+int key_split(EVP_PKEY *pkey, enum key_type type, struct key **public, struct key **private)
 {
-    ERR_clear_error();
+    enum key_curve curve;
+
     if (pkey == NULL)
         return KEY_FAILED;
+    curve = type == KEY_EC ? key_curve_of(pkey) : KEY_NO_CURVE;
     EVP_PKEY_up_ref(pkey);
     *public = key_make(pkey, type, curve, false);
     *private = key_make(pkey, type, curve, true);
@@ -124,7 +182,8 @@ int key_generate_rsa(int bits, struct bytes exponent, struct key **public, struc
         pkey = NULL;
     EVP_PKEY_CTX_free(context);
     BN_free(e);
-    return split(pkey, KEY_RSA, KEY_NO_CURVE, public, private);
+    ERR_clear_error();
+    return key_split(pkey, KEY_RSA, public, private);
 }
 
 int key_generate(enum key_type type, enum key_curve curve, struct key **public,
@@ -134,9 +193,12 @@ int key_generate(enum key_type type, enum key_curve curve, struct key **public,
 
     switch (type) {
     case KEY_EC: pkey = EVP_EC_gen(key_curve_group(curve)); break;
-    case KEY_ED25519: pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); break;
-    case KEY_X25519: pkey = EVP_PKEY_Q_keygen(NULL, NULL, "X25519"); break;
+    case KEY_ED25519:
+    case KEY_X25519:
+    case KEY_ED448:
+    case KEY_X448: pkey = EVP_PKEY_Q_keygen(NULL, NULL, key_type_openssl(type)); break;
     default: UNREACHABLE();
     }
-    return split(pkey, type, type == KEY_EC ? curve : KEY_NO_CURVE, public, private);
+    ERR_clear_error();
+    return key_split(pkey, type, public, private);
 }

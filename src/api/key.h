@@ -3,8 +3,9 @@
 /*
  * Key
  *
- * Asymmetric keys of Web Crypto: made, taken in, given out and used. A key is one half of a pair;
- * it does not change once it exists. One thread at a time.
+ * Asymmetric keys of Web Crypto and node:crypto: made, taken in, given out and used. A key is one
+ * half of a pair; it does not change once it exists. One thread at a time. key_node.h has what only
+ * node:crypto does with keys.
  *
  * What a script hands in is checked here: whatever does not parse, is of another type or curve, or
  * does not lie on the curve gives no key.
@@ -23,13 +24,20 @@ enum key_type {
     KEY_EC,
     KEY_ED25519,
     KEY_X25519,
+    KEY_ED448, /* from here on node:crypto only */
+    KEY_X448,
+    KEY_RSA_PSS,
+    KEY_DSA,
+    KEY_DH,
+    KEY_TYPES,
 };
 
 enum key_curve {
-    KEY_NO_CURVE,
+    KEY_NO_CURVE, /* no EC key, or one of node:crypto's on a curve without a name here */
     KEY_P256,
     KEY_P384,
     KEY_P521,
+    KEY_SECP256K1,
 };
 
 enum {
@@ -37,12 +45,15 @@ enum {
 };
 
 /* The numbers of a JSON Web Key, big endian; those that are not there are empty.
- * RSA: n e d p q dp dq qi. EC: x y d. Ed25519, X25519: x d. */
+ * RSA: n e d p q dp dq qi. EC: x y d. Ed25519, X25519, Ed448, X448: x d. */
 struct key_parts {
     struct bytes part[KEY_PARTS_MAX];
 };
 
 const char *key_curve_name(enum key_curve curve);
+
+/* As scripts call it: "rsa", "ed25519" and so on. */
+const char *key_type_name(enum key_type type);
 
 /* NULL-safe. */
 void key_destroy(struct key *key);
@@ -51,7 +62,7 @@ enum key_type key_type(const struct key *key);
 enum key_curve key_curve(const struct key *key);
 bool key_is_private(const struct key *key);
 
-/* RSA only: bits of the modulus, and the exponent, appended. */
+/* RSA and RSA-PSS: bits of the modulus, and the exponent, appended. */
 int key_rsa_info(const struct key *key, struct buf *exponent);
 
 /* What the functions below can find out. */
@@ -68,7 +79,7 @@ int key_generate(enum key_type type, enum key_curve curve, struct key **public,
 int key_import_spki(enum key_type type, enum key_curve curve, struct bytes der, struct key **out);
 int key_import_pkcs8(enum key_type type, enum key_curve curve, struct bytes der, struct key **out);
 
-/* EC: a point. Ed25519, X25519: the public key, or the private one. Not RSA. */
+/* EC: a point. Ed25519 and its like: the public key, or the private one. Not RSA. */
 int key_import_raw(enum key_type type, enum key_curve curve, bool private, struct bytes raw,
                    struct key **out);
 int key_import_parts(enum key_type type, enum key_curve curve, bool private,

@@ -12,10 +12,6 @@
 #include "base/assert.h"
 #include "base/buf.h"
 
-enum {
-    RAW_BYTES = 32,
-};
-
 /* What OpenSSL allocated goes to the end of `out`. */
 static int take_der(uint8_t *der, int len, struct buf *out)
 {
@@ -70,11 +66,11 @@ static bool append_number(const EVP_PKEY *pkey, const char *name, size_t len, st
 int key_export_raw(const struct key *key, struct buf *out)
 {
     size_t coordinate = key_curve_len(key->curve);
-    size_t len = RAW_BYTES;
+    size_t len = key_raw_len(key->type);
 
-    if (key->type == KEY_RSA)
+    if (len == 0 && coordinate == 0)
         return KEY_FAILED;
-    if (key->type != KEY_EC) {
+    if (len > 0) {
         if (EVP_PKEY_get_raw_public_key(key->pkey, buf_reserve(out, len), &len) != 1)
             return KEY_FAILED;
         buf_added(out, len);
@@ -110,7 +106,7 @@ static size_t names_of(const struct key *key, const char *const **names)
 
 static int export_okp_parts(const struct key *key, struct buf *out, size_t ends[])
 {
-    size_t len = RAW_BYTES;
+    size_t len = key_raw_len(key->type);
 
     if (EVP_PKEY_get_raw_public_key(key->pkey, buf_reserve(out, len), &len) != 1)
         return KEY_FAILED;
@@ -118,7 +114,7 @@ static int export_okp_parts(const struct key *key, struct buf *out, size_t ends[
     ends[0] = out->len;
     if (!key->private)
         return 0;
-    len = RAW_BYTES;
+    len = key_raw_len(key->type);
     if (EVP_PKEY_get_raw_private_key(key->pkey, buf_reserve(out, len), &len) != 1)
         return KEY_FAILED;
     buf_added(out, len);
@@ -135,7 +131,9 @@ int key_export_parts(const struct key *key, struct buf *out, struct key_parts *p
     size_t i;
 
     *parts = (struct key_parts){0};
-    if (key->type == KEY_ED25519 || key->type == KEY_X25519) {
+    if (key->type != KEY_RSA && key->curve == KEY_NO_CURVE && key_raw_len(key->type) == 0)
+        return KEY_FAILED;
+    if (key_raw_len(key->type) > 0) {
         if (export_okp_parts(key, out, ends) != 0)
             return KEY_FAILED;
         count = key->private ? 2 : 1;

@@ -16,35 +16,9 @@
 enum {
     DER_BYTES_MAX = 1 << 20, /* more than the largest RSA key */
     RSA_PART_BYTES_MAX = 2048,
-    RAW_BYTES = 32, /* Ed25519 and X25519 */
+    RAW_BYTES_MAX = 57, /* Ed448 */
     POINT_BYTES_MAX = 1 + 2 * 66,
 };
-
-static enum key_curve curve_of(const EVP_PKEY *pkey)
-{
-    char group[32] = "";
-    enum key_curve curve;
-
-    if (EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) != 1)
-        return KEY_NO_CURVE;
-    for (curve = KEY_P256; curve <= KEY_P521; curve++) {
-        if (strcmp(group, key_curve_group(curve)) == 0)
-            return curve;
-    }
-    return KEY_NO_CURVE;
-}
-
-static bool has_type(const EVP_PKEY *pkey, enum key_type type)
-{
-    static const char *const names[] = {
-        [KEY_RSA] = "RSA",
-        [KEY_EC] = "EC",
-        [KEY_ED25519] = "ED25519",
-        [KEY_X25519] = "X25519",
-    };
-
-    return EVP_PKEY_is_a(pkey, names[type]) == 1;
-}
 
 /* Do the numbers of the key belong together? */
 static bool is_sound(EVP_PKEY *pkey, enum key_type type, bool private)
@@ -52,7 +26,7 @@ static bool is_sound(EVP_PKEY *pkey, enum key_type type, bool private)
     EVP_PKEY_CTX *context;
     bool sound;
 
-    if (type == KEY_ED25519 || type == KEY_X25519)
+    if (key_raw_len(type) > 0)
         return true;
     context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
     ASSERT(context != NULL);
@@ -69,10 +43,11 @@ static bool is_sound(EVP_PKEY *pkey, enum key_type type, bool private)
 static int accept(EVP_PKEY *pkey, enum key_type type, enum key_curve curve, bool private,
                   struct key **out)
 {
-    bool good = pkey != NULL && has_type(pkey, type) && is_sound(pkey, type, private);
+    bool good = pkey != NULL && EVP_PKEY_is_a(pkey, key_type_openssl(type)) == 1 &&
+                is_sound(pkey, type, private);
 
     if (good && type == KEY_EC) {
-        enum key_curve found = curve_of(pkey);
+        enum key_curve found = key_curve_of(pkey);
 
         good = found != KEY_NO_CURVE && (curve == KEY_NO_CURVE || curve == found);
         curve = found;
@@ -152,19 +127,19 @@ static EVP_PKEY *from_point(enum key_curve curve, struct bytes point, struct byt
 
 static int import_okp(enum key_type type, bool private, struct bytes raw, struct key **out)
 {
-    int id = type == KEY_ED25519 ? EVP_PKEY_ED25519 : EVP_PKEY_X25519;
+    const char *name = key_type_openssl(type);
 
-    if (raw.len != RAW_BYTES)
+    if (raw.len != key_raw_len(type))
         return KEY_FAILED;
-    return accept(private ? EVP_PKEY_new_raw_private_key(id, NULL, raw.data, raw.len)
-                          : EVP_PKEY_new_raw_public_key(id, NULL, raw.data, raw.len),
+    return accept(private ? EVP_PKEY_new_raw_private_key_ex(NULL, name, NULL, raw.data, raw.len)
+                          : EVP_PKEY_new_raw_public_key_ex(NULL, name, NULL, raw.data, raw.len),
                   type, KEY_NO_CURVE, private, out);
 }
 
 int key_import_raw(enum key_type type, enum key_curve curve, bool private, struct bytes raw,
                    struct key **out)
 {
-    if (type == KEY_ED25519 || type == KEY_X25519)
+    if (key_raw_len(type) > 0)
         return import_okp(type, private, raw, out);
     if (type != KEY_EC || private || curve == KEY_NO_CURVE || raw.len == 0 ||
         raw.len > POINT_BYTES_MAX)
@@ -226,7 +201,7 @@ static int import_rsa_parts(bool private, const struct bytes part[], struct key 
 static int import_okp_parts(enum key_type type, bool private, const struct bytes part[],
                             struct key **out)
 {
-    uint8_t public[RAW_BYTES];
+    uint8_t public[RAW_BYTES_MAX];
     size_t len = sizeof public;
     int r;
 
@@ -249,6 +224,10 @@ int key_import_parts(enum key_type type, enum key_curve curve, bool private,
     switch (type) {
     case KEY_RSA: return import_rsa_parts(private, parts->part, out);
     case KEY_EC: return import_ec_parts(curve, private, parts->part, out);
-    default: return import_okp_parts(type, private, parts->part, out);
+    case KEY_ED25519:
+    case KEY_X25519:
+    case KEY_ED448:
+    case KEY_X448: return import_okp_parts(type, private, parts->part, out);
+    default: return KEY_FAILED;
     }
 }

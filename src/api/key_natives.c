@@ -2,11 +2,9 @@
  * Natives of SubtleCrypto and node:crypto for asymmetric keys.
  */
 
-#include "api/key.h"
+#include "api/key_box.h"
 #include "api/pure.h"
 #include "base/buf.h"
-#include "js/bind.h"
-#include "js/box.h"
 #include "js/view.h"
 
 static void bury_key(void *self)
@@ -14,7 +12,7 @@ static void bury_key(void *self)
     key_destroy(self);
 }
 
-static const struct js_box_type key_box = {"Key", bury_key};
+const struct js_box_type key_box = {"Key", bury_key};
 
 /* Names of scripts for our enums: the index of the argument among `names`. */
 static bool arg_choice(struct js_call *call, size_t i, const char *const names[], size_t count,
@@ -37,10 +35,8 @@ static bool arg_choice(struct js_call *call, size_t i, const char *const names[]
 static bool arg_type(struct js_call *call, size_t i, enum key_type *type)
 {
     static const char *const names[] = {
-        [KEY_RSA] = "rsa",
-        [KEY_EC] = "ec",
-        [KEY_ED25519] = "ed25519",
-        [KEY_X25519] = "x25519",
+        [KEY_RSA] = "rsa",       [KEY_EC] = "ec",       [KEY_ED25519] = "ed25519",
+        [KEY_X25519] = "x25519", [KEY_ED448] = "ed448", [KEY_X448] = "x448",
     };
     int choice;
 
@@ -53,10 +49,8 @@ static bool arg_type(struct js_call *call, size_t i, enum key_type *type)
 static bool arg_curve(struct js_call *call, size_t i, enum key_curve *curve)
 {
     static const char *const names[] = {
-        [KEY_NO_CURVE] = "",
-        [KEY_P256] = "P-256",
-        [KEY_P384] = "P-384",
-        [KEY_P521] = "P-521",
+        [KEY_NO_CURVE] = "",  [KEY_P256] = "P-256",          [KEY_P384] = "P-384",
+        [KEY_P521] = "P-521", [KEY_SECP256K1] = "secp256k1",
     };
     int choice = KEY_NO_CURVE;
 
@@ -66,9 +60,18 @@ static bool arg_curve(struct js_call *call, size_t i, enum key_curve *curve)
     return true;
 }
 
-static JSValueRef box_key(struct js_call *call, struct key *key)
+JSValueRef key_box_make(struct js_call *call, struct key *key)
 {
     return js_box_make(call->realm, &key_box, key, NULL);
+}
+
+JSValueRef key_box_pair(struct js_call *call, struct key *public, struct key *private)
+{
+    JSValueRef pair[2];
+
+    pair[0] = key_box_make(call, public);
+    pair[1] = key_box_make(call, private);
+    return js_array_make(call->realm, 2, pair);
 }
 
 /* What an operation wrote, or null if it failed. */
@@ -87,7 +90,6 @@ static JSValueRef key_generate_native(struct js_call *call)
     struct key *private = NULL;
     enum key_curve curve = KEY_NO_CURVE;
     enum key_type type;
-    JSValueRef pair[2];
     int r;
 
     if (!arg_type(call, 0, &type))
@@ -108,9 +110,7 @@ static JSValueRef key_generate_native(struct js_call *call)
     }
     if (r != 0)
         return call->realm->null;
-    pair[0] = box_key(call, public);
-    pair[1] = box_key(call, private);
-    return js_array_make(call->realm, 2, pair);
+    return key_box_pair(call, public, private);
 }
 
 static bool arg_parts(struct js_call *call, size_t i, struct key_parts *parts)
@@ -181,7 +181,7 @@ static JSValueRef key_import(struct js_call *call)
     case FORMAT_RAW: r = key_import_raw(type, curve, private, data, &key); break;
     default: r = key_import_parts(type, curve, private, &parts, &key); break;
     }
-    return r == 0 ? box_key(call, key) : call->realm->null;
+    return r == 0 ? key_box_make(call, key) : call->realm->null;
 }
 
 static JSValueRef export_parts(struct js_call *call, const struct key *key)
@@ -225,12 +225,6 @@ static JSValueRef key_export(struct js_call *call)
 /* key_info(box) -> [type, curve or modulus bits, exponent, isPrivate] */
 static JSValueRef key_info(struct js_call *call)
 {
-    static const char *const names[] = {
-        [KEY_RSA] = "rsa",
-        [KEY_EC] = "ec",
-        [KEY_ED25519] = "ed25519",
-        [KEY_X25519] = "x25519",
-    };
     const struct key *key = js_arg_box(call, 0, &key_box);
     struct js_realm *realm = call->realm;
     struct buf exponent = {0};
@@ -238,7 +232,7 @@ static JSValueRef key_info(struct js_call *call)
 
     if (key == NULL)
         return NULL;
-    values[0] = js_string(realm, names[key_type(key)]);
+    values[0] = js_string(realm, key_type_name(key_type(key)));
     values[1] = realm->undefined;
     values[2] = realm->undefined;
     values[3] = js_boolean(realm, key_is_private(key));

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
+#include <openssl/dh.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -13,10 +14,6 @@
 #include "api/key_parts.h"
 #include "base/assert.h"
 #include "base/buf.h"
-
-enum {
-    SIGNATURE_MAX = 2048, /* RSA with 16384 bits */
-};
 
 static bool fits(const struct key *key, enum key_scheme scheme)
 {
@@ -37,8 +34,7 @@ static bool pad(EVP_PKEY_CTX *context, enum key_scheme scheme, int salt_len)
            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, salt_len) == 1;
 }
 
-/* A DER signature as r and s, each `len` bytes. */
-static int append_rs(struct bytes der, size_t len, struct buf *out)
+int key_append_rs(struct bytes der, size_t len, struct buf *out)
 {
     const uint8_t *at = der.data;
     ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
@@ -55,8 +51,7 @@ static int append_rs(struct bytes der, size_t len, struct buf *out)
     return 0;
 }
 
-/* The way back. Returns the length, 0 if the signature cannot be one. */
-static size_t der_of_rs(struct bytes rs, size_t len, uint8_t der[SIGNATURE_MAX])
+size_t key_der_of_rs(struct bytes rs, size_t len, uint8_t der[KEY_RESULT_MAX])
 {
     ECDSA_SIG *signature;
     BIGNUM *r;
@@ -81,7 +76,7 @@ int key_sign(const struct key *key, enum key_scheme scheme, struct bytes hash, i
     const EVP_MD *md = scheme == KEY_EDDSA ? NULL : hash_find(hash);
     EVP_PKEY_CTX *context; /* the digest's */
     EVP_MD_CTX *digest;
-    uint8_t signature[SIGNATURE_MAX];
+    uint8_t signature[KEY_RESULT_MAX];
     size_t len = sizeof signature;
     int r = KEY_FAILED;
 
@@ -94,7 +89,7 @@ int key_sign(const struct key *key, enum key_scheme scheme, struct bytes hash, i
         EVP_DigestSign(digest, signature, &len, data.data, data.len) == 1) {
         r = 0;
         if (scheme == KEY_ECDSA)
-            r = append_rs(bytes_of(signature, len), key_curve_len(key->curve), out);
+            r = key_append_rs(bytes_of(signature, len), key_curve_len(key->curve), out);
         else
             buf_append(out, signature, len);
     }
@@ -109,13 +104,13 @@ bool key_verify(const struct key *key, enum key_scheme scheme, struct bytes hash
     const EVP_MD *md = scheme == KEY_EDDSA ? NULL : hash_find(hash);
     EVP_PKEY_CTX *context;
     EVP_MD_CTX *digest;
-    uint8_t der[SIGNATURE_MAX];
+    uint8_t der[KEY_RESULT_MAX];
     bool good;
 
     if (!fits(key, scheme) || (md == NULL && scheme != KEY_EDDSA))
         return false;
     if (scheme == KEY_ECDSA) {
-        signature = bytes_of(der, der_of_rs(signature, key_curve_len(key->curve), der));
+        signature = bytes_of(der, key_der_of_rs(signature, key_curve_len(key->curve), der));
         if (signature.len == 0)
             return false;
     }
@@ -153,7 +148,7 @@ int key_oaep(const struct key *key, bool encrypt, struct bytes hash, struct byte
 {
     const EVP_MD *md = hash_find(hash);
     EVP_PKEY_CTX *context;
-    uint8_t result[SIGNATURE_MAX];
+    uint8_t result[KEY_RESULT_MAX];
     size_t len = sizeof result;
     bool done;
 
@@ -179,18 +174,19 @@ int key_oaep(const struct key *key, bool encrypt, struct bytes hash, struct byte
 int key_agree(const struct key *private, const struct key *public, struct buf *out)
 {
     EVP_PKEY_CTX *context;
-    uint8_t secret[SIGNATURE_MAX];
+    uint8_t secret[KEY_RESULT_MAX];
     size_t len = sizeof secret;
     uint8_t any = 0;
     size_t i;
     bool done;
 
     if (!private->private || private->type != public->type || private->curve != public->curve ||
-        (private->type != KEY_EC && private->type != KEY_X25519))
+        private->type == KEY_ED25519 || private->type == KEY_ED448)
         return KEY_FAILED;
     context = EVP_PKEY_CTX_new_from_pkey(NULL, private->pkey, NULL);
     ASSERT(context != NULL);
     done = EVP_PKEY_derive_init(context) == 1 &&
+           (private->type != KEY_DH || EVP_PKEY_CTX_set_dh_pad(context, 1) == 1) &&
            EVP_PKEY_derive_set_peer(context, public->pkey) == 1 &&
            EVP_PKEY_derive(context, secret, &len) == 1;
     EVP_PKEY_CTX_free(context);
