@@ -13,7 +13,6 @@
 
 #include "actor/namespace.h"
 #include "actor/shard.h"
-#include "api/assets.h"
 #include "api/worker.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -33,9 +32,9 @@
 #include "server/deploy.h"
 #include "server/file.h"
 #include "server/fleet.h"
-#include "server/library_copy.h"
 #include "server/project.h"
 #include "server/status.h"
+#include "server/version.h"
 #include "server/watch.h"
 #include "store/store.h"
 
@@ -45,21 +44,6 @@ enum {
 };
 
 #define ECHO_NS (300 * UINT64_C(1000000)) /* a second signal sooner is the first one's echo */
-
-/* A version of the project: what it says, its code, and how the shards see it. Versions are kept
- * until the process ends, because old instances may run them for a while. */
-struct version {
-    struct list link; /* process.versions, newest last */
-    struct project *project;
-    struct bundle *bundle;
-    struct namespace **namespaces; /* owned array of borrowed ones, as project->classes */
-    bool *bound;                   /* owned: of each, whether a binding names it */
-    struct native *native;         /* owned: classes in C; NULL: none */
-    char **copies;                 /* owned: of its libraries, if they are watched */
-    size_t copy_count;
-    struct assets *assets; /* owned; NULL: none */
-    struct worker_bundle worker;
-};
 
 struct process {
     const struct process_options *options;
@@ -212,6 +196,11 @@ static struct project *load(const struct process *process)
     return project;
 }
 
+static const struct version *newest(const struct process *process)
+{
+    return container_of(list_last(&process->versions), struct version, link);
+}
+
 struct building {
     const struct process *process;
     struct bundle *bundle;
@@ -236,13 +225,12 @@ static void on_build_words(void *data, const char *text)
 static void building_start(struct process *process, const struct project *project,
                            struct building *building)
 {
-    struct list *last = list_last(&process->versions);
+    bool first = list_empty(&process->versions);
     struct build_options options = {
         .project = project,
         .out_dir = process->build_dir,
-        .lower_async =
-            last != NULL && container_of(last, struct version, link)->bundle->lower_async,
-        .recall = last == NULL,
+        .lower_async = !first && newest(process)->bundle->lower_async,
+        .recall = first,
         .say = on_build_words,
     };
 
@@ -261,226 +249,43 @@ static struct bundle *building_wait(struct process *process, struct building *bu
     return building->bundle;
 }
 
-static void version_destroy(struct version *version)
-{
-    for (size_t i = 0; i < version->copy_count; i++)
-        library_copy_remove(version->copies[i]);
-    mem_free(version->copies);
-    native_destroy(version->native);
-    assets_destroy(version->assets);
-    bundle_destroy(version->bundle);
-    project_destroy(version->project);
-    mem_free(version->namespaces);
-    mem_free(version->bound);
-    mem_free(version);
-}
-
-/* The namespace of a class; the process knows each for as long as it lives. */
-static int namespace_for(struct process *process, const struct project_class *class,
-                         struct namespace **out)
-{
-    struct namespace *ns = map_get(&process->namespaces, bytes_of_string(class->unique_key));
-    int r;
-
-    if (ns == NULL) {
-        r = namespace_create(&ns, process->store, class->unique_key, class->class_name,
-                             (unsigned)process->namespaces.count);
-        if (r < 0)
-            return err_pass(r);
-        map_put(&process->namespaces, bytes_of_string(namespace_unique_key(ns)), ns);
-    }
-    namespace_set_sql(ns, class->sqlite);
-    *out = ns;
-    return 0;
-}
-
-/* One class library; words in `why` if it is none. */
-static int load_library(const struct process *process, struct version *version, const char *path,
-                        struct err_text *why)
-{
-    char *copy;
-    char *folder;
-    int r;
-
-    if (process->watch == NULL && list_empty(&process->versions))
-        return native_load(version->native, path, why);
-    folder = mem_format("%s/native", process->build_dir);
-    r = library_copy(path, folder, &copy, why);
-    mem_free(folder);
-    if (r != 0)
-        return r;
-    version->copies[version->copy_count++] = copy;
-    return native_load(version->native, copy, why);
-}
-
-static char *library_path(const struct project *project, size_t index)
-{
-    const char *name = project->libraries.names[index];
-
-    return name[0] == '/' ? mem_strdup(name) : mem_format("%s/%s", project->dir, name);
-}
-
-/* The project's class libraries, and whether they hold what it says of them. */
-static bool load_libraries(const struct process *process, struct version *version)
+/* A version of the project, which it takes, in place of what runs. */
+static bool deploy_version(struct process *process, struct project *project, struct bundle *bundle)
 {
     const struct process_host *host = process->options->host_program;
-    const struct project *project = version->project;
-    struct err_text why = {0};
-
-    if (host != NULL || project_has_native(project))
-        version->native = native_create();
-    if (version->native != NULL &&
-        native_configure(version->native, project->settings, &why) != 0) {
-        say(process, "error: variables: %s\n", why.text);
-        return false;
-    }
-    if (host != NULL && native_add(version->native, host->program, &why) != 0) {
-        say(process, "error: %s\n", why.text);
-        return false;
-    }
-    version->copies = mem_new_array(char *, project->libraries.count + 1);
-    for (size_t i = 0; i < project->libraries.count; i++) {
-        char *path = library_path(project, i);
-        int r = load_library(process, version, path, &why);
-
-        mem_free(path);
-        if (r != 0) {
-            say(process, "error: %s\n", why.text);
-            return false;
-        }
-    }
-    for (size_t i = 0; i < project->class_count; i++) {
-        const struct project_class *class = &project->classes[i];
-
-        if (!class->native || native_has_class(version->native, class->class_name))
-            continue;
-        say(process, "error: no class library registers the class %s\n", class->class_name);
-        return false;
-    }
-    if (host != NULL && process->options->port < 0)
-        return true;
-    if (project->main[0] == '\0' && project->assets[0] == '\0' &&
-        !native_has_front(version->native)) {
-        say(process, "error: there is no \"main\", and no class library registers a front\n");
-        return false;
-    }
-    return true;
-}
-
-static char *assets_folder(const struct project *project)
-{
-    return project->assets[0] == '/' ? mem_strdup(project->assets)
-                                     : mem_format("%s/%s", project->dir, project->assets);
-}
-
-static bool read_assets(const struct process *process, struct version *version)
-{
-    const struct project *project = version->project;
-    struct err_text why = {0};
-    char *folder;
-    int r;
-
-    if (project->assets[0] == '\0')
-        return true;
-    folder = assets_folder(project);
-    r = assets_create(&version->assets, folder, &why);
-    if (r != 0)
-        say(process, "%s: error: %s\n", project->config_path, why.text);
-    mem_free(folder);
-    return r == 0;
-}
-
-/* Assets alone are served by a Worker all the same: one that does nothing. */
-static struct bytes script_of(const struct version *version)
-{
-    struct bytes script = buf_bytes(&version->bundle->script);
-    bool front = version->native != NULL && native_has_front(version->native);
-
-    return script.len == 0 && version->assets != NULL && !front ? BYTES(";") : script;
-}
-
-/* Takes project and bundle. */
-static struct version *version_create(struct process *process, struct project *project,
-                                      struct bundle *bundle)
-{
-    struct version *version = mem_new(struct version);
-    size_t count = project->class_count;
-
-    version->project = project;
-    version->bundle = bundle;
-    version->namespaces = mem_new_array(struct namespace *, count + 1);
-    version->bound = mem_new_array(bool, count + 1);
-    if (!read_assets(process, version)) {
-        version_destroy(version);
-        return NULL;
-    }
-    if (!load_libraries(process, version)) {
-        version_destroy(version);
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        version->bound[i] = project->classes[i].bound && !project->classes[i].native;
-        int r = namespace_for(process, &project->classes[i], &version->namespaces[i]);
-        if (r < 0) {
-            say(process, "error: the class %s cannot be registered in %s: %s\n",
-                project->classes[i].class_name, process->data_dir, err_trail());
-            version_destroy(version);
-            return NULL;
-        }
-    }
-    version->worker = (struct worker_bundle){
-        .script = script_of(version),
-        .path = bundle->path,
-        .source_map = buf_bytes(&bundle->map),
-        .settings = bytes_of_string(project->settings),
-        .namespaces = version->namespaces,
-        .namespace_bound = version->bound,
-        .namespace_count = count,
-        .assets = version->assets,
+    bool again = process->watch != NULL || !list_empty(&process->versions);
+    char *copies_dir = again ? mem_format("%s/native", process->build_dir) : NULL;
+    struct version_options options = {
+        .program = host != NULL ? host->program : NULL,
+        .store = process->store,
+        .namespaces = &process->namespaces,
+        .copies_dir = copies_dir,
+        .front = host == NULL || process->options->port >= 0,
     };
-    return version;
-}
-
-/* Put it in place of what runs; the process keeps it. */
-static int version_deploy(struct process *process, struct version *version)
-{
     struct err_text why = {0};
-    int r = fleet_deploy(process->fleet, &version->worker, version->native, &why);
+    struct version *version = version_create(&options, project, bundle, &why);
+    int r = 0;
 
-    list_push_back(&process->versions, &version->link);
-    if (r == 0) {
+    mem_free(copies_dir);
+    if (version != NULL) {
+        r = fleet_deploy(process->fleet, &version->worker, version->native, &why);
+        list_push_back(&process->versions, &version->link);
+    }
+    if (version != NULL && r == 0) {
         status_deployed(process->status);
-        return 0;
+        return true;
     }
     say(process, "error: %s\n", why.text[0] != '\0' ? why.text : err_describe(r));
-    return 1;
+    return false;
 }
 
 /* ---- reloading ---- */
 
 static void watch_update(struct process *process, bool failed)
 {
-    struct version *version = container_of(list_last(&process->versions), struct version, link);
     struct name_list files = {0}, folders = {0};
-    const struct project *project = version->project;
 
-    project_files(project, process->options->env, &files);
-    for (size_t i = 0; i < project->build_watch.count; i++)
-        name_list_add_format(&folders, "%s/%s", project->dir, project->build_watch.names[i]);
-    if (project->assets[0] != '\0') {
-        char *folder = assets_folder(project);
-
-        name_list_add(&folders, folder);
-        mem_free(folder);
-    }
-    for (size_t i = 0; i < project->libraries.count; i++) {
-        char *path = library_path(project, i);
-
-        name_list_add(&files, path);
-        mem_free(path);
-    }
-    if (project->build_command[0] == '\0' && project->main[0] != '\0')
-        bundle_inputs(version->bundle, project, &files);
+    version_sources(newest(process), process->options->env, &files, &folders);
     watch_set_eager(process->watch, failed);
     watch_set(process->watch, &files, &folders);
     name_list_fini(&folders);
@@ -490,8 +295,7 @@ static void watch_update(struct process *process, bool failed)
 /* For the next start, once nobody waits for this one. */
 static void keep_bundle(const struct process *process)
 {
-    const struct version *version =
-        container_of(list_last(&process->versions), struct version, link);
+    const struct version *version = newest(process);
 
     bundle_keep(version->bundle, version->project);
 }
@@ -499,9 +303,7 @@ static void keep_bundle(const struct process *process)
 /* Objects are known by the Worker's name, too: under another one they would all be new. */
 static bool is_same_worker(const struct process *process, const struct project *project)
 {
-    const struct version *version =
-        container_of(list_last(&process->versions), struct version, link);
-    const char *name = version->project->name;
+    const char *name = newest(process)->project->name;
 
     if (strcmp(name, project->name) == 0)
         return true;
@@ -518,7 +320,6 @@ static bool reload(struct process *process, bool ordered)
     struct building building = {0};
     struct project *project;
     struct bundle *bundle;
-    struct version *version;
 
     if (process->watch != NULL)
         watch_reading(process->watch);
@@ -535,8 +336,7 @@ static bool reload(struct process *process, bool ordered)
         project_destroy(project);
         return false;
     }
-    version = version_create(process, project, bundle);
-    return version != NULL && version_deploy(process, version) == 0;
+    return deploy_version(process, project, bundle);
 }
 
 static bool reload_and_say(struct process *process, bool ordered)
@@ -728,7 +528,6 @@ static int start(struct process *process)
     struct opening opening = {0};
     struct building building = {0};
     struct project *project;
-    struct version *version;
     struct bundle *bundle = NULL;
     int started = 0;
     int r;
@@ -757,8 +556,7 @@ static int start(struct process *process)
         project_destroy(project);
         return 1;
     }
-    version = version_create(process, project, bundle);
-    if (version == NULL || version_deploy(process, version) != 0)
+    if (!deploy_version(process, project, bundle))
         return 1;
     milestone(process, "worker ready");
     if (process->stopping)
@@ -896,8 +694,7 @@ struct shard_group *process_shards(struct process *process)
 
 struct namespace *process_namespace(struct process *process, const char *class_name)
 {
-    const struct version *version =
-        container_of(list_last(&process->versions), struct version, link);
+    const struct version *version = newest(process);
 
     for (size_t i = 0; i < version->project->class_count; i++) {
         if (strcmp(version->project->classes[i].class_name, class_name) == 0)
