@@ -11,6 +11,7 @@ import { asyncHooksModule } from "./cf_async_hooks.js";
 import { compat } from "./compat.js";
 import { ServiceStub } from "./cf_namespace.js";
 import { RpcPromise, RpcProperty, RpcStub } from "./cf_rpc.js";
+import { sockets } from "./cf_sockets.js";
 import { nodeModules, setProcessSources } from "./node_modules.js";
 
 const unsupported = (what) => {
@@ -71,7 +72,7 @@ const builtins = {
     withEnvAndExports: (env, exports, run) => withReplaced("env", env, () => withReplaced("exports", exports, run)),
     waitUntil: (promise) => natives.wait_until(Promise.resolve(promise)),
   }),
-  "cloudflare:sockets": () => ({ connect: unsupported("connect() of cloudflare:sockets") }),
+  "cloudflare:sockets": () => ({ connect: (address, options) => sockets().connect(address, options) }),
   "cloudflare:email": () => ({ EmailMessage: unsupported("EmailMessage of cloudflare:email") }),
   "cloudflare:workflows": () => ({
     NonRetryableError: class NonRetryableError extends Error {

@@ -14,6 +14,7 @@ import { compat } from "./compat.js";
 import { dataCloneError } from "./serialize_format.js";
 import { METHOD, receiveError } from "./cf_errors.js";
 import { fetcherHelpers } from "./cf_fetcher.js";
+import { sockets } from "./cf_sockets.js";
 import { arrival, makeProperty } from "./cf_rpc.js";
 import { packArguments, send, setStubMakers, sources } from "./cf_rpc_values.js";
 
@@ -263,8 +264,8 @@ const fetchOf = (inner) =>
     return stubFetch(inner, args);
   };
 
-function connect() {
-  throw new Error("connect() to a Durable Object is not supported by Dormouse.");
+function connect(address, options) {
+  return sockets().connectNowhere(address, options);
 }
 
 function makeStub(index, id) {

@@ -13,6 +13,7 @@ import * as cryptoKey from "./crypto_key.js";
 import * as domException from "./dom_exception.js";
 import * as encoding from "./encoding.js";
 import * as errors from "./cf_errors.js";
+import * as sockets from "./cf_sockets.js";
 import * as events from "./events.js";
 import * as fetch from "./fetch.js";
 import * as headers from "./headers.js";
@@ -34,6 +35,7 @@ shareWithLate({
   blob,
   cf_base: base,
   cf_errors: errors,
+  cf_sockets: sockets,
   compat,
   console,
   crypto,

@@ -26,6 +26,7 @@ struct body_wait {
     struct pending pending;
     struct js_deferred *deferred;
     struct body_end *end; /* a reference */
+    bool ready;           /* on its way */
 };
 
 static void end_unref(struct body_end *end)
@@ -98,12 +99,18 @@ static void wait_drop(struct pending *pending)
     wait_free(wait);
 }
 
+/* Whoever waits looks again. */
+static void wait_ready(struct body_end *end)
+{
+    if (end->wait == NULL || end->wait->ready)
+        return;
+    end->wait->ready = true;
+    pending_ready(&end->wait->pending);
+}
+
 static void news(struct pipe_watch *watch)
 {
-    struct body_end *end = container_of(watch, struct body_end, watch);
-
-    if (end->wait != NULL)
-        pending_ready(&end->wait->pending);
+    wait_ready(container_of(watch, struct body_end, watch));
 }
 
 /* What pipe_read() says, as a value; NULL: nothing there yet. An error is put into *thrown. */
@@ -138,6 +145,7 @@ static void wait_run(struct pending *pending)
     JSValueRef thrown = NULL;
     JSValueRef value;
 
+    wait->ready = false;
     if (end->writes) {
         if (end->pipe != NULL && pipe_room(end->pipe) == 0 && !pipe_cancelled(end->pipe)) {
             pending_bind(pending, context, HOLD_IO);
@@ -275,6 +283,7 @@ static JSValueRef body_pipe_cancel(struct js_call *call)
     if (end->pipe != NULL) {
         pipe_cancel(end->pipe);
         end_over(end);
+        wait_ready(end);
     }
     return call->realm->undefined;
 }

@@ -20,4 +20,5 @@ void api_sql_install(struct js_realm *realm, JSObjectRef natives);
 void api_bookmarks_install(struct js_realm *realm, JSObjectRef natives);
 void api_storage_install(struct js_realm *realm, JSObjectRef natives);
 void api_stub_install(struct js_realm *realm, JSObjectRef natives);
+void api_tcp_install(struct js_realm *realm, JSObjectRef natives);
 void api_timer_install(struct js_realm *realm, JSObjectRef natives);

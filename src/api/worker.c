@@ -103,6 +103,7 @@ static void install_natives(struct worker *worker, JSObjectRef natives)
     api_sql_install(realm, natives);
     api_storage_install(realm, natives);
     api_stub_install(realm, natives);
+    api_tcp_install(realm, natives);
     api_bookmarks_install(realm, natives);
     api_timer_install(realm, natives);
     js_builtin_install(realm, natives);

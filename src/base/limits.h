@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 /* clang-format off */
-
 /* Loops and streams */
 #define LIMIT_LOOP_READ_BYTES         (64 * 1024)        /* ours: all sockets of a loop share it */
 #define LIMIT_LOOP_TASK_ROUNDS        64                 /* ours: tasks deferring tasks, per turn */
@@ -21,6 +20,7 @@
 #define LIMIT_STREAM_HIGH_BYTES       (256 * 1024)       /* ours: unsent, then writers wait */
 #define LIMIT_STREAM_LOW_BYTES        (64 * 1024)        /* ours: unsent, then they may go on */
 #define LIMIT_STREAM_LINGER_MS        5000               /* ours: closing, and the peer is silent */
+#define LIMIT_DIAL_ATTEMPT_MS         3000               /* ours: an address, if there are more */
 #define LIMIT_LISTENER_BACKLOG        4096               /* ours: clients waiting in the kernel */
 #define LIMIT_LISTENER_BATCH          64                 /* ours: clients accepted per turn */
 #define LIMIT_LISTENER_RETRY_MS       100                /* ours: out of descriptors, try again */

@@ -25,11 +25,17 @@ JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *buil
 }
 
 static const struct js_builtin *const late_scripts[] = {
-    &js_builtin_cf_assets,     &js_builtin_cf_kv,
-    &js_builtin_cf_scheduled,  &js_builtin_crypto_algorithms,
-    &js_builtin_html_rewriter, &js_builtin_inspect,
-    &js_builtin_node,          &js_builtin_seldom,
-    &js_builtin_source_map,    &js_builtin_streams,
+    &js_builtin_cf_assets,
+    &js_builtin_cf_kv,
+    &js_builtin_cf_scheduled,
+    &js_builtin_cf_sockets,
+    &js_builtin_crypto_algorithms,
+    &js_builtin_html_rewriter,
+    &js_builtin_inspect,
+    &js_builtin_node,
+    &js_builtin_seldom,
+    &js_builtin_source_map,
+    &js_builtin_streams,
     &js_builtin_urlpattern,
 };
 

@@ -28,6 +28,7 @@ extern const struct js_builtin js_builtin_cf_assets;
 extern const struct js_builtin js_builtin_cf_kv;
 extern const struct js_builtin js_builtin_cf_scheduled;
 extern const struct js_builtin js_builtin_crypto_algorithms;
+extern const struct js_builtin js_builtin_cf_sockets;
 extern const struct js_builtin js_builtin_html_rewriter;
 extern const struct js_builtin js_builtin_inspect;
 extern const struct js_builtin js_builtin_node;

@@ -77,9 +77,10 @@ struct stream {
     bool polled;  /* `poll` is a handle of the loop */
     bool blocked; /* the kernel's buffer is full */
     bool paused;
-    bool ended; /* the peer has finished sending */
-    bool full;  /* the queue has been above the high mark: on_drain() is due */
-    bool told;  /* on_fault() has been called */
+    bool ended;  /* the peer has finished sending */
+    bool ending; /* we have; the peer is to be told when the queue is sent */
+    bool full;   /* the queue has been above the high mark: on_drain() is due */
+    bool told;   /* on_fault() has been called */
     bool closed;
     char peer[INET6_ADDRSTRLEN]; /* "" until somebody asks */
 };
@@ -425,11 +426,29 @@ uint64_t stream_sent_bytes(const struct stream *stream)
     return stream->sent_bytes;
 }
 
+/* Everything is sent: tell the peer that it was all. */
+static void end_if_sent(struct stream *stream)
+{
+    if (!stream->ending || stream->fault < 0 || stream->queued_bytes > 0)
+        return;
+    stream->ending = false;
+    if (shutdown(stream->fd, SHUT_WR) < 0)
+        fail(stream, -errno);
+}
+
+void stream_end(struct stream *stream)
+{
+    ASSERT(!stream->closed);
+    stream->ending = true;
+    mark_unsent(stream);
+}
+
 /* Tell the owner what sending has come to. From the loop only. */
 static void report(struct stream *stream)
 {
     if (stream->closed)
         return;
+    end_if_sent(stream);
     if (stream->fault < 0) {
         if (!stream->told) {
             stream->told = true;

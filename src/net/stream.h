@@ -65,6 +65,9 @@ bool stream_write_blob(struct stream *stream, struct blob *blob);
 /* The same with `len` bytes of it from `at` on. Parts that follow each other become one piece. */
 bool stream_write_part(struct stream *stream, struct blob *blob, size_t at, size_t len);
 
+/* Nothing more will be written: the peer is told once the queue is sent. Reading goes on. */
+void stream_end(struct stream *stream);
+
 /* Send now what can be sent without waiting. */
 void stream_flush(struct stream *stream);
 

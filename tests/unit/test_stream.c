@@ -226,6 +226,24 @@ TEST(finishing_sends_everything_and_waits_for_the_peer)
     finish(&peer);
 }
 
+TEST(an_ended_stream_sends_everything_and_reads_on)
+{
+    struct loopback peer;
+    uint8_t *block = calloc(1, 2 * 1024 * 1024);
+
+    begin(&peer);
+    stream_write(stream, bytes_of(block, 2 * 1024 * 1024));
+    stream_write(stream, BYTES("end"));
+    stream_end(stream);
+    loopback_expect_end(&peer);
+    CHECK_EQ(peer.got.len, 2 * 1024 * 1024 + 3);
+    loopback_send_text(&peer, "answer");
+    CHECK(loopback_until(loop, is_set, &reads, 1000));
+    CHECK_BYTES_EQ(buf_bytes(&got), BYTES("answer"));
+    free(block);
+    finish(&peer);
+}
+
 TEST(a_parcel_carries_unsent_bytes_to_another_loop)
 {
     struct loopback peer;

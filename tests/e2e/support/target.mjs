@@ -68,12 +68,12 @@ export function copyProject(project) {
 export const IDLE_MS = TARGET === "workerd" ? 12_000 : EVICTS_ALWAYS ? 300 : 4000;
 export const IDLE_ARGS = ["--hibernate-after", "2500"];
 
-function commandLine(home, { target = TARGET, command = "serve", args = [], workerdArgs = [], port = 0 }) {
+function commandLine(home, { target = TARGET, command = "serve", args = [], workerdArgs = [], workerdConfig = "wrangler.jsonc", port = 0 }) {
     const project = path.join(home, "project");
     if (target === "workerd")
         return {
             file: process.env.WORKERD_BIN ?? path.join(BIN, "workerd"),
-            args: ["serve", "wrangler.jsonc", "--control-fd=3", "--socket-addr", `http=127.0.0.1:${port}`, ...workerdArgs],
+            args: ["serve", workerdConfig, "--control-fd=3", "--socket-addr", `http=127.0.0.1:${port}`, ...workerdArgs],
             cwd: project,
         };
     return {
