@@ -13,12 +13,14 @@
 #include "base/mem.h"
 #include "os/os.h"
 #include "store/history_file.h"
+#include "store/history_sweep.h"
 #include "store/journal.h"
 #include "store/journal_format.h"
 #include "store/journal_reader.h"
 #include "store/log.h"
 #include "store/page_diff.h"
 #include "store/record.h"
+#include "store/rule.h"
 #include "store/segment_log.h"
 #include "store/store_parts.h"
 
@@ -27,11 +29,14 @@
  *                                    the store has run without history since
  * <data>/history/<class>/<id>        history files
  * <data>/history/orders/<class>-<id> orders
+ *
+ * A file replaces another one as a draft with ".new" behind its name.
  */
 
 #define KEY_BYTES     (STORE_ID_SIZE + 4)
 #define MS_PER_DAY    (INT64_C(24) * 3600 * 1000)
 #define FILES_TO_SYNC 256
+#define TRIM_NS       UINT64_C(10000000) /* of a round, but for what one file takes */
 
 struct history {
     struct store *store; /* borrowed */
@@ -42,6 +47,7 @@ struct history {
     pthread_mutex_t mutex;  /* held while history files or the journal are read or written */
     atomic_size_t order_count;
     atomic_bool paused;
+    struct history_sweep sweep; /* the keeper's thread */
 };
 
 /* What a segment has of one object. */
@@ -199,6 +205,7 @@ int history_open(struct history **out, struct store *store, bool fresh)
     history->store = store;
     history->dir = mem_format("%s/history", store->dir);
     list_init(&history->pin.link);
+    history_sweep_init(&history->sweep, store->os, history->dir);
     pthread_mutex_init(&history->mutex, NULL);
     r = os_mkdir(store->os, history->dir);
     if (r == 0)
@@ -226,6 +233,7 @@ void history_close(struct history *history)
     if (history->pin.lsn != 0)
         journal_unpin(history->store->journal, &history->pin);
     pthread_mutex_destroy(&history->mutex);
+    history_sweep_fini(&history->sweep);
     mem_free(history->dir);
     mem_free(history);
 }
@@ -472,6 +480,65 @@ void history_finish(struct history *history)
     add_below(history, journal_needed_beside(history->store->journal, &history->pin), true);
     journal_unpin(history->store->journal, &history->pin);
     history->pin.lsn = 0;
+}
+
+/* ---- trimming ---- */
+
+/* What replaces a file, or removes it, is durable before anything is added: that would be in a file
+ * without a name. */
+static int trim_file(struct history *history, const char *path)
+{
+    struct store *store = history->store;
+    struct history_file_source source = {
+        .os = store->os,
+        .path = path,
+        .epoch = history->epoch.number,
+        .bounds = {history_oldest_ms(history), store->options.history_bytes},
+    };
+    char *dir = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
+    bool changed;
+    int r = history_file_trim(&source, &changed);
+
+    if (r < 0 && !changed)
+        log_warn("%s: the history of this object is not shortened: %s", path, err_name(r));
+    if (r == 0 && changed && !MUTANT(63))
+        r = os_sync_dir(store->os, dir);
+    r = r < 0 && changed ? give_up(history, dir, path, r) : 0;
+    mem_free(dir);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* False: not now. */
+static bool trim_next(struct history *history)
+{
+    char *path = NULL;
+    size_t len;
+
+    if (!history->paused && !history->off)
+        path = history_sweep_next(&history->sweep);
+    if (path == NULL)
+        return false;
+    len = strlen(path);
+    if (strcmp(path + len - 4, ".new") == 0)
+        os_unlink(history->store->os, path);
+    else if (trim_file(history, path) < 0)
+        begin_anew(history);
+    mem_free(path);
+    return true;
+}
+
+void history_trim(struct history *history)
+{
+    uint64_t start_ns;
+    bool more = history != NULL;
+
+    start_ns = more ? os_monotonic_ns(history->store->os) : 0;
+    while (more) {
+        pthread_mutex_lock(&history->mutex);
+        more = trim_next(history);
+        pthread_mutex_unlock(&history->mutex);
+        more = more && os_monotonic_ns(history->store->os) - start_ns < TRIM_NS;
+    }
 }
 
 void history_pause(struct history *history)

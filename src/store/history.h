@@ -30,6 +30,9 @@ void history_close(struct history *history); /* NULL is allowed, as below */
 
 /* Adds what the journal has to spare. The keeper's thread. */
 void history_round(struct history *history);
+/* Looks at some files whose turn it is, and takes away what the bounds do not want: to those of
+ * objects that rest nothing is added. The keeper's thread, when nobody waits for it. */
+void history_trim(struct history *history);
 /* Clean stop: everything is in the objects' files. Lets go of the journal. */
 void history_finish(struct history *history);
 

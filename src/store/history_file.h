@@ -6,7 +6,8 @@
  * What one object's database was and how it changed, in one file that only grows at its end: images
  * of the whole database now and then, and between them the object's records as the journal had
  * them. Whatever was not synced may be torn; what is kept ends with the last end mark that checks.
- * When it is old or large enough its beginning is cut off, up to an image. docs/history-format.md.
+ * When it is old or large enough its beginning is cut off, up to an image, or comes to one.
+ * docs/point-in-time.md.
  *
  * Written by the keeper; read by whoever restores, with the history's mutex held.
  */
@@ -54,6 +55,11 @@ struct history_file_source {
 int history_file_append(const struct history_file_source *source,
                         const struct history_addition *addition, struct os_file **written,
                         bool *created);
+
+/* Where nothing is added any more: what the bounds do not want goes, and a file of another epoch
+ * as a whole. Of the source: os, path, epoch, bounds. *changed: the folder must be synced before
+ * anything is added. Otherwise a fault leaves it as it was. */
+int history_file_trim(const struct history_file_source *source, bool *changed);
 
 /* Replays what the file has, from the newest image that is not beyond replay->until.
  * HISTORY_MISSING: there is none. *found: there is a file that counts. */

@@ -265,6 +265,8 @@ int keeper_round(struct keeper *keeper, bool all)
         keeper->disk_full = counts.free == 0;
         journal_release(store->journal, keeper->disk_full);
     }
+    if (!pressed(keeper, &counts))
+        history_trim(store->history);
     return 0;
 }
 

@@ -63,7 +63,7 @@ int world_open(struct world *world, struct err_text *why)
         .shard_count = WORLD_SHARDS,
         .segment_size_bytes = 128 * 1024,
         .segment_count = 4,
-        .history_days = 30,
+        .history_days = WORLD_HISTORY_DAYS,
         .sync = true,
         .stepped = true,
     };
@@ -484,6 +484,12 @@ static void change_space(struct world *world)
                      world->scarce ? 500000 + rng_below(&world->rng, 600000) : UINT64_MAX);
 }
 
+/* Histories grow old; in the next round each has its turn. */
+static void let_days_pass(struct world *world)
+{
+    sim_os_advance(world->sim, (1 + rng_below(&world->rng, 20)) * UINT64_C(86400000000000));
+}
+
 void world_step(struct world *world)
 {
     struct world_object *object = &world->objects[rng_below(&world->rng, WORLD_OBJECTS)];
@@ -504,6 +510,8 @@ void world_step(struct world *world)
     } else if (what == 94) {
         if (world->forgetful)
             change_space(world);
+        else
+            let_days_pass(world);
     } else if (what == 95) {
         world_restart(world);
     } else if (what == 96) {

@@ -13,7 +13,8 @@
  *   - what was committed before anything that is there is there, too;
  *   - each database passes SQLite's quick_check;
  *   - the alarm index and the objects say the same;
- *   - a restore that was ordered is made when the next session begins, and not again.
+ *   - a restore that was ordered is made when the next session begins, and not again; only one to
+ *     what is older than is kept may be refused.
  *
  * One thread. What fails is printed with the seed and ends the test.
  */
@@ -38,6 +39,7 @@ enum {
     WORLD_KEYS = 24,
     WORLD_MARKS = 4,
     WORLD_WANTED = 3,
+    WORLD_HISTORY_DAYS = 30,
 };
 
 struct world_version {
@@ -50,6 +52,7 @@ struct world_version {
 struct world_mark {
     char text[BOOKMARK_TEXT_SIZE]; /* empty: none */
     struct world_version state;
+    int64_t time_ms;
     bool undo; /* of a restore that was made */
 };
 

@@ -28,9 +28,15 @@ static struct world_version durable_state(const struct world *world,
     return world_newest(&past);
 }
 
+/* It is so old that it need not be there any more. */
+static bool is_old(struct world *world, const struct world_mark *mark)
+{
+    return mark->time_ms < world_now_ms(world) - WORLD_HISTORY_DAYS * INT64_C(86400000);
+}
+
 void world_mark(struct world *world, struct world_object *object)
 {
-    struct world_mark mark = {.text = ""};
+    struct world_mark mark = {.text = "", .time_ms = world_now_ms(world)};
     bool by_time = rng_below(&world->rng, 3) == 0;
     struct err_text why = {""};
     int r;
@@ -67,14 +73,14 @@ void world_order(struct world *world, struct world_object *object)
     wanted = &object->wanted[object->wanted_count];
     if (object->wanted_count == WORLD_WANTED)
         return;
-    *wanted = (struct world_mark){.state = mark->state};
+    *wanted = (struct world_mark){.state = mark->state, .time_ms = mark->time_ms};
     object->wanted_count++; /* from here on it may happen */
     r = restore_later(object->db, bytes_of_string(mark->text), undo, &why);
     if (r < 0)
         return;
     if (r == RESTORE_REFUSED) {
         object->wanted_count--;
-        if (!world->forgetful && !mark->undo) {
+        if (!world->forgetful && !mark->undo && !is_old(world, mark)) {
             test_note("%s", why.text);
             world_fail(world, "cannot go back to a bookmark", (unsigned)(object - world->objects));
         }
@@ -117,6 +123,7 @@ static void note_session(struct world *world, struct world_object *object, bool 
 
         undo.state = before;
         undo.undo = true;
+        undo.time_ms = world_now_ms(world);
         if (undo.text[0] != '\0')
             object->marks[rng_below(&world->rng, WORLD_MARKS)] = undo;
         now.lsn = journal_durable_lsn(world->store->journal);
@@ -128,7 +135,7 @@ static void note_session(struct world *world, struct world_object *object, bool 
                   object->wanted_count, object->count, world->judging, before.alarm_ms,
                   now.alarm_ms);
         world_fail(world, "was restored to what nobody wanted", number);
-    } else if (object->wanted_surely && !world->forgetful) {
+    } else if (object->wanted_surely && !world->forgetful && !is_old(world, &object->wanted[0])) {
         test_note("judging %d, restores %u", world->judging, (unsigned)world->restores);
         world_fail(world, "was not restored", number);
     }
