@@ -9,7 +9,8 @@
 import { natives, requireContext } from "./natives.js";
 import { compat } from "./compat.js";
 import { Headers } from "./headers.js";
-import { newRequest } from "./request.js";
+import { sendRequest } from "./fetch.js";
+import { newRequest, requestFromNative } from "./request.js";
 import { responseFromNative } from "./response.js";
 import { finishClass, INTERNAL } from "./webidl.js";
 import { compileFirst, routeAsset } from "./cf_assets_route.js";
@@ -24,11 +25,10 @@ function headerBlock(headers) {
   return [...headers].flat().join("\n");
 }
 
-/* If-None-Match against an entity tag, weakly (RFC 9110 §13.1.2). */
+/* If-None-Match against an entity tag: the platform looks for this one only, in no list and for no "*". */
 function isKnown(request, etag) {
   const given = request.headers.get("if-none-match");
-  if (given === null) return false;
-  return given.split(",").some((one) => one.trim().replace(/^W\//, "") === etag || one.trim() === "*");
+  return given === etag || given === `W/${etag}`;
 }
 
 export class Assets {
@@ -59,10 +59,10 @@ export class Assets {
   /* Whether the assets have an answer that is not a makeshift, or the client is a browser that navigates. */
   #canAnswer(request, url) {
     const moved = redirect(this.#redirects, url);
-    if (moved?.location !== undefined) return true;
+    if (moved !== undefined) return true;
     const navigates = request.headers.get("sec-fetch-mode") === "navigate" && compat.date >= NAVIGATION_DATE;
     const options = navigates || typeof this.#first === "function" ? this.#options : { ...this.#options, notFound: "none" };
-    return this.#route((moved?.rewrite ?? url).pathname, options) !== undefined;
+    return this.#route(url.pathname, options) !== undefined;
   }
 
   /** The answer to a request from outside, or undefined: it is the Worker's. */
@@ -72,12 +72,18 @@ export class Assets {
       const who = typeof this.#first === "function" ? this.#first(url.pathname) : this.#first ? "worker" : undefined;
       if (who === "worker" || (who === undefined && !this.#canAnswer(request, url))) return undefined;
     }
-    return this.#serve(request, url);
+    return responseFromNative(...this.#serve(request, url));
   }
 
-  serve(request) {
-    return this.#serve(request, new URL(request.url));
+  /** One hop of env.ASSETS.fetch(): see sendRequest(). */
+  async hop(job) {
+    job.url = job.url.replace(/#.*/, "");
+    const request = requestFromNative(job.method, job.url, job.block, null);
+    const [status, reason, block, body, , socket, , length] = this.#serve(request, new URL(job.url));
+    return [status, reason, block, body, socket, length];
   }
+
+  /* The arguments of responseFromNative(). */
 
   #serve(request, asked) {
     let url = asked;
@@ -108,7 +114,7 @@ export class Assets {
     headers.set("etag", etag);
     if (type !== undefined) headers.set("content-type", type);
     if (!request.headers.has("authorization") && !request.headers.has("range")) headers.set("cache-control", CACHE_CONTROL);
-    if (status === 200 && isKnown(request, etag) && natives.asset_unchanged(index)) return finish(304, null);
+    if (isKnown(request, etag) && natives.asset_unchanged(index)) return finish(304, null);
     const body = natives.asset_body(index);
     if (body === null) {
       for (const field of ["etag", "content-type", "cache-control"]) headers.delete(field);
@@ -119,11 +125,11 @@ export class Assets {
 
   #answer(request, status, headers, body) {
     const [content, length] = Array.isArray(body) ? body : [body, undefined];
-    return responseFromNative(status, "", headerBlock(headers), content, request.url, null, undefined, length);
+    return [status, "", headerBlock(headers), content, request.url, null, undefined, length];
   }
 }
 
-let serve;
+let hopOf;
 
 class Fetcher {
   #assets;
@@ -136,7 +142,7 @@ class Fetcher {
   async fetch(input, init) {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'fetch' on 'Fetcher': parameter 1 is not of type 'Request or string'.");
     requireContext();
-    return serve(this, newRequest(input, init));
+    return sendRequest(newRequest(input, init), hopOf(this));
   }
 
   connect() {
@@ -144,7 +150,7 @@ class Fetcher {
   }
 
   static {
-    serve = (fetcher, request) => fetcher.#assets().serve(request);
+    hopOf = (fetcher) => (job) => fetcher.#assets().hop(job);
   }
 }
 finishClass(Fetcher);

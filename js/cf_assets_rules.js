@@ -41,19 +41,21 @@ function filled(text, groups) {
 
 function sourceOf(text) {
   if (!text.startsWith("/") || text.startsWith("//")) return undefined;
-  return text.replace(/[?#].*$/, "");
+  return new URL(text, "http://source").pathname; // encoded as those of requests are
 }
 
+/* Placeholders may stand anywhere, in the host too. */
 function isAbsolute(text) {
-  return /^https?:\/\//.test(text) && URL.canParse(text);
+  return /^https?:\/\//.test(text) && URL.canParse(text.replace(PLACEHOLDER, "x"));
 }
 
 /* A rule, or words about what is wrong. */
 function redirectOf(line) {
   const words = line.split(/\s+/);
   const comment = words.findIndex((word) => word.startsWith("#"));
-  const [from, to, code = "302", ...rest] = comment < 0 ? words : words.slice(0, comment);
-  if (from === undefined || to === undefined || rest.length > 0) return "expected a source, a destination and perhaps a status";
+  const [from, given, code = "302", ...rest] = comment < 0 ? words : words.slice(0, comment);
+  if (from === undefined || given === undefined || rest.length > 0) return "expected a source, a destination and perhaps a status";
+  const to = given.replace(/^\/+/, "/");
   const source = sourceOf(from);
   if (source === undefined) return `the source ${from} must be a path`;
   if (source.split("*").length > 2) return `${from} has more than one *`;

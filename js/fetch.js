@@ -94,7 +94,7 @@ function pairs(block) {
 
 /* Chained and not awaited: nearly every job is one hop, and each promise less is felt. */
 function run(job, redirects) {
-  return job.hop(job).then(([status, statusText, block, body, webSocket]) => {
+  return job.hop(job).then(([status, statusText, block, body, webSocket, length]) => {
     if (job.redirect === "follow" && REDIRECT_STATUS.has(status) && !webSocket) {
       const next = { ...job };
       if (followRedirect(next, status, block)) {
@@ -104,7 +104,7 @@ function run(job, redirects) {
         return run(job, redirects + 1);
       }
     }
-    const response = responseFromNative(status, statusText, block, body, job.url, webSocket);
+    const response = responseFromNative(status, statusText, block, body, job.url, webSocket, undefined, length);
     innerOf(response).redirected = redirects > 0;
     return response;
   });
@@ -160,7 +160,7 @@ function decodeURIComponentBytes(text) {
 
 /**
  * Send a Request and follow its redirects. hop(job) sends one and promises [status, statusText, HEADERS,
- * body, webSocket].
+ * body, webSocket, length of a streamed body if it is known].
  */
 export function sendRequest(request, hop) {
   const { signal } = innerOf(request);

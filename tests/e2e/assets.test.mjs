@@ -76,7 +76,48 @@ test("a client that has a file is told so by its entity tag", async () => {
             assert.equal(again.body.length, 0);
             assert.equal(again.headers.etag, headers.etag);
         }
-        assert.equal((await ask(target.port, ["GET", "/plain.txt", { "If-None-Match": '"other"' }])).status, 200);
+        for (const other of ['"other"', "*", `"other", ${headers.etag}`, headers.etag.slice(1, -1)])
+            assert.equal((await ask(target.port, ["GET", "/plain.txt", { "If-None-Match": other }])).status, 200, other);
+    } finally {
+        await target.end();
+    }
+});
+
+test("so is one that has the page for what is not found", async () => {
+    const target = await serve({ assets: { not_found_handling: "404-page" }, worker: false });
+    try {
+        const { status, headers } = await ask(target.port, ["GET", "/missing", null]);
+        assert.equal(status, 404);
+        assert.equal((await ask(target.port, ["GET", "/missing", { "If-None-Match": headers.etag }])).status, 304);
+    } finally {
+        await target.end();
+    }
+});
+
+test("redirects may name a host by placeholder, and source paths as people write them", async () => {
+    const rules = ["/host/* https://:splat.example.com/x", "/é /plain.txt 301", "/double //example.com/x", "/gone/* /nothing 200"];
+    const target = await serve({}, (project) => fs.writeFileSync(path.join(project, "public/_redirects"), rules.join("\n")));
+    try {
+        const where = async (from) => (({ status, headers }) => [status, headers.location ?? null])(await ask(target.port, ["GET", from, null]));
+        assert.deepEqual(await where("/host/sub"), [302, "https://sub.example.com/x"]);
+        assert.deepEqual(await where("/%C3%A9"), [301, "/plain.txt"]);
+        assert.deepEqual(await where("/double"), [302, "/example.com/x"]);
+        assert.deepEqual(await where("/gone/x"), [404, null], "the Worker is not asked");
+    } finally {
+        await target.end();
+    }
+});
+
+test("a Worker's fetch() of an asset follows redirects unless told not to", async () => {
+    const target = await serve({});
+    try {
+        const follow = async (query) => {
+            const { body } = await ask(target.port, ["GET", `/binding?path=/file.html&${query}`, null]);
+            const { status, location, url, redirected } = JSON.parse(body);
+            return [status, location, url, redirected];
+        };
+        assert.deepEqual(await follow("redirect=follow"), [200, null, "http://assets.test/file", true]);
+        assert.deepEqual(await follow("redirect=manual"), [307, "/file", "http://assets.test/file.html", false]);
     } finally {
         await target.end();
     }
