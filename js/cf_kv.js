@@ -6,9 +6,9 @@
  */
 
 import { natives, requireContext } from "./natives.js";
-import { isReadableStream, NOT_BYTES_READ, streamFromBytes, streamLength } from "./streams.js";
+import { isDisturbed, isReadableStream, NOT_BYTES_READ, streamFromBytes, streamLength } from "./streams.js";
 import { deserialize, serialize } from "./serialize.js";
-import { finishClass, INTERNAL, isAnyArrayBuffer } from "./webidl.js";
+import { bytesOf, checkDictionary, finishClass, INTERNAL, isBufferSource, isObject, toDOMString, toInt32 } from "./webidl.js";
 import { receiveError } from "./cf_errors.js";
 
 const KV_OBJECT = "kv";
@@ -35,7 +35,7 @@ function notOfType(method, n, type) {
 }
 
 function keyOf(value, method) {
-  const key = `${value}`.toWellFormed();
+  const key = toDOMString(value).toWellFormed();
   if (key === "") throw new TypeError("Key name cannot be empty.");
   if (key === "." || key === "..") throw new TypeError(`"${key}" is not allowed as a key name.`);
   checkLength(key, method);
@@ -50,20 +50,20 @@ function checkLength(key, method) {
 /* Options of a get: a type, or a table that may have one. */
 function typeOf(options, method) {
   if (options === undefined || options === null) return "text";
-  if (typeof options !== "object") return `${options}`;
+  if (!isObject(options)) return toDOMString(options);
   if (options.cacheTtl !== undefined) {
-    const ttl = options.cacheTtl | 0;
+    const ttl = toInt32(options.cacheTtl);
     if (ttl < CACHE_SECONDS_MIN) throw refused(method, 400, `Invalid cache_ttl of ${ttl}. Cache TTL must be at least ${CACHE_SECONDS_MIN}.`);
   }
-  return options.type === undefined ? "text" : `${options.type}`;
+  return options.type === undefined ? "text" : toDOMString(options.type);
 }
 
 function decoded(bytes, type) {
   switch (type) {
     case "text":
-      return natives.utf8_decode(bytes, false, false);
+      return natives.utf8_decode(bytes, false, true);
     case "json":
-      return JSON.parse(natives.utf8_decode(bytes, false, false));
+      return JSON.parse(natives.utf8_decode(bytes, false, true));
     case "arrayBuffer":
       return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
     default:
@@ -80,18 +80,18 @@ function checkValueLength(length) {
 }
 
 function asBytes(value, fault) {
-  if (isAnyArrayBuffer(value)) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  throw new TypeError(fault);
+  if (!isBufferSource(value)) throw new TypeError(fault);
+  return value.byteLength === 0 ? new Uint8Array(0) : bytesOf(value); // what is detached is empty
 }
 
-/* A stream as bytes; what is too long is not read to its end. */
+/* A stream of bytes or texts as bytes; what is too long is not read to its end. */
 async function readValue(stream) {
+  if (stream.locked || isDisturbed(stream)) throw new TypeError("The ReadableStream has been locked to a reader.");
   checkValueLength(streamLength(stream) ?? 0);
   const chunks = [];
   let length = 0;
   for await (const chunk of stream) {
-    const bytes = asBytes(chunk, NOT_BYTES_READ);
+    const bytes = typeof chunk === "string" ? natives.utf8_encode(chunk) : asBytes(chunk, NOT_BYTES_READ);
     length += bytes.length;
     checkValueLength(length);
     chunks.push(bytes.slice());
@@ -106,7 +106,7 @@ async function readValue(stream) {
 }
 
 function valueBytes(value) {
-  if (value === null || (typeof value !== "object" && typeof value !== "function")) return natives.utf8_encode(`${value}`);
+  if (!isObject(value)) return natives.utf8_encode(toDOMString(value));
   if (isReadableStream(value)) return readValue(value);
   return asBytes(value, BAD_VALUE);
 }
@@ -116,13 +116,13 @@ const seconds = () => Math.floor(Date.now() / 1000);
 /* When a key of put options expires, in seconds since 1970; undefined: never. */
 function expirationOf({ expiration, expirationTtl }) {
   if (expirationTtl !== undefined) {
-    const ttl = expirationTtl | 0;
+    const ttl = toInt32(expirationTtl);
     if (ttl <= 0) throw refused("PUT", 400, `Invalid expiration_ttl of ${ttl}. Please specify integer greater than 0.`);
     if (ttl < TTL_SECONDS_MIN) throw refused("PUT", 400, `Invalid expiration_ttl of ${ttl}. Expiration TTL must be at least ${TTL_SECONDS_MIN}.`);
     return seconds() + ttl;
   }
   if (expiration === undefined) return undefined;
-  const at = Math.trunc(Number(expiration)) || 0;
+  const at = toInt32(expiration);
   if (at <= seconds())
     throw refused("PUT", 400, `Invalid expiration of ${at}. Please specify integer greater than the current number of seconds since the UNIX epoch.`);
   if (at < seconds() + TTL_SECONDS_MIN)
@@ -155,11 +155,11 @@ function keyOfCursor(cursor) {
 }
 
 function listOptions(options) {
-  if (options === undefined || options === null) options = {};
-  if (typeof options !== "object") throw notOfType("list", 1, "ListOptions");
-  const limit = options.limit | 0;
+  checkDictionary(options, 1, "ListOptions", "list", "KvNamespace");
+  options ??= {};
+  const limit = toInt32(options.limit);
   if (limit > LIST_MAX) throw refused("GET", 400, `Invalid key_count_limit of ${limit}. Please specify an integer less than ${LIST_MAX}.`);
-  const prefix = options.prefix === undefined || options.prefix === null ? "" : `${options.prefix}`.toWellFormed();
+  const prefix = options.prefix === undefined || options.prefix === null ? "" : toDOMString(options.prefix).toWellFormed();
   checkLength(prefix, "GET");
   return { prefix, after: keyOfCursor(options.cursor), limit: limit > 0 ? limit : LIST_MAX };
 }
@@ -185,12 +185,14 @@ class KvNamespace {
   }
 
   async #bulk(names, options, shape) {
-    const type = typeOf(options, "GET_BULK");
+    const type = typeOf(options, "GET_BULK") || "text";
     if (type !== "text" && type !== "json") throw refused("GET_BULK", 400, `"${type}" is not a valid type. Use "json" or "text"`);
     if (names.length === 0) throw refused("GET_BULK", 400, "You must request a minimum of 1 key");
     if (names.length > BULK_MAX) throw refused("GET_BULK", 400, `You can request a maximum of ${BULK_MAX} keys`);
-    const keys = [...new Set(names.map((name) => `${name}`.toWellFormed()))];
+    const keys = [...new Set(Array.from(names, (name) => toDOMString(name).toWellFormed()))];
     if (keys.includes("")) throw refused("GET_BULK", 400, "Key names must not be empty");
+    const illegal = keys.find((key) => key === "." || key === "..");
+    if (illegal !== undefined) throw refused("GET_BULK", 400, `Illegal key name "${illegal}". Please use a different name.`);
     for (const key of keys) checkLength(key, "GET_BULK");
     const found = await this.#ask("get", keys, VALUE_BYTES_MAX);
     if (typeof found === "number") throw refused("GET_BULK", 413, "Total size of request exceeds the limit of 25MB");
@@ -238,8 +240,8 @@ class KvNamespace {
     check(this);
     if (arguments.length === 0) throw notOfType("put", 1, "string");
     if (arguments.length === 1) throw notOfType("put", 2, "string or Object");
-    if (options === undefined || options === null) options = {};
-    if (typeof options !== "object") throw notOfType("put", 3, "PutOptions");
+    checkDictionary(options, 3, "PutOptions", "put", "KvNamespace");
+    options ??= {};
     requireContext();
     const key = keyOf(name, "PUT");
     const expiration = expirationOf(options);
