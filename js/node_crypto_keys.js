@@ -6,6 +6,7 @@
 
 import { natives, requireContext } from "./natives.js";
 import { Buffer } from "./node_buffer.js";
+import { keyObjects } from "./node_key_objects.js";
 import { importKey, normalize } from "./crypto.js";
 import { isCryptoKey, keyMaterial } from "./crypto_key.js";
 import { isBufferSource, isObject, INTERNAL } from "./webidl.js";
@@ -35,7 +36,7 @@ let materialOf;
 
 /** Bytes or a native box. */
 export const keyObjectMaterial = (key) => materialOf(key);
-export let isKeyObject;
+export const isKeyObject = (value) => keyObjects.has(value);
 
 const wrongType = (actual, expected) => cryptoError("INVALID_KEY_OBJECT_TYPE", `Invalid key object type ${actual}, expected ${expected}.`, TypeError);
 
@@ -47,11 +48,11 @@ export class KeyObject {
     if (token !== INTERNAL) throw new Error("Illegal constructor");
     this.#type = type;
     this.#material = material;
+    keyObjects.add(this);
   }
 
   static {
     materialOf = (key) => key.#material;
-    isKeyObject = (value) => isObject(value) && #material in value;
   }
 
   static from(key) {

@@ -2,7 +2,7 @@
  * node:stream, from the readable-stream package, with the ways to and from Web streams
  */
 
-import stream from "readable-stream/lib/ours/browser.js";
+import stream from "readable-stream/lib/stream.js";
 import { Buffer } from "./node_buffer.js";
 import { streams } from "./streams.js";
 

@@ -6,6 +6,7 @@ import { inspect, formatLog } from "./inspect.js";
 import { natives } from "./natives.js";
 import { isAnyArrayBuffer } from "./webidl.js";
 import { isCryptoKey } from "./crypto_key.js";
+import { keyObjects } from "./node_key_objects.js";
 import { isNativeError } from "./stack.js";
 import { TextEncoder, TextDecoder } from "./encoding.js";
 import { isAbortSignal } from "./abort.js";
@@ -111,7 +112,7 @@ export const types = {
   isModuleNamespaceObject: (value) => tagOf(value) === "Module",
   isAnyArrayBuffer,
   isCryptoKey,
-  isKeyObject: () => false,
+  isKeyObject: (value) => keyObjects.has(value),
   isArrayBufferView: ArrayBuffer.isView,
   isTypedArray: (value) => ArrayBuffer.isView(value) && !(value instanceof DataView),
 };
