@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -118,16 +119,18 @@ static int write_file(struct os *os, const char *dir, const char *path, struct b
     return r < 0 ? err_pass(r) : 0;
 }
 
-static int read_file(struct os *os, const char *path, void *out, size_t len, bool *there)
+/* Of a file that is shorter than `least` nothing is there. */
+static int read_file(struct os *os, const char *path, void *out, size_t least, size_t most,
+                     bool *there)
 {
     struct os_file *file = NULL;
     size_t got = 0;
     int r = os_open(os, path, OS_READ, &file);
 
     if (r == 0)
-        r = os_pread(file, out, len, 0, &got);
+        r = os_pread(file, out, most, 0, &got);
     os_close(file);
-    *there = r == 0 && got == len;
+    *there = r == 0 && got >= least;
     return r < 0 ? err_pass(r) : 0;
 }
 
@@ -137,11 +140,14 @@ static int open_epoch(struct history *history, int64_t since_ms)
     struct os *os = history->store->os;
     char *path = mem_format("%s/epoch", history->dir);
     bool there;
-    int r = read_file(os, path, &history->epoch, sizeof history->epoch, &there);
+    int r;
 
+    history->epoch.gap_ms = 0; /* what the first version wrote ends before it */
+    r = read_file(os, path, &history->epoch, offsetof(struct history_epoch, gap_ms),
+                  sizeof history->epoch, &there);
     if (r == 0 && !there) {
+        history->epoch = (struct history_epoch){.since_ms = since_ms};
         os_random(os, &history->epoch.number, sizeof history->epoch.number);
-        history->epoch.since_ms = since_ms;
         r = write_file(os, history->dir, path, bytes_of(&history->epoch, sizeof history->epoch));
     }
     mem_free(path);
@@ -325,14 +331,38 @@ static int sync_files(struct writing *writing)
     return r < 0 ? err_pass(r) : 0;
 }
 
+/* Who has no file may have been given up until now. Written over what is there, which needs no
+ * room, in one sector. */
+static int note_gap(struct history *history)
+{
+    char *path = mem_format("%s/epoch", history->dir);
+    struct os_file *file = NULL;
+    int r = os_open(history->store->os, path, OS_WRITE, &file);
+
+    history->epoch.gap_ms = now_ms(history);
+    if (r > 0)
+        r = err_raise(-ENOENT);
+    if (r == 0)
+        r = os_pwrite(file, &history->epoch, sizeof history->epoch, 0);
+    if (r == 0)
+        r = os_fdatasync(file);
+    os_close(file);
+    mem_free(path);
+    return r < 0 ? err_pass(r) : 0;
+}
+
 /* It begins anew, with an image, when there is something to add again. It must not come back after
  * a power cut: what was not added to it is let go now. */
 static int give_up(struct history *history, const char *dir, const char *path, int fault)
 {
-    int r = os_unlink(history->store->os, path);
+    int r = note_gap(history);
 
     if (r == 0)
+        r = os_unlink(history->store->os, path);
+    if (r == 0)
         r = os_sync_dir(history->store->os, dir);
+    else if (r == OS_UNLINK_MISSING)
+        r = 0;
     log_warn("%s: the history of this object is given up: %s", path, err_name(fault));
     return r < 0 ? err_pass(r) : 0;
 }
@@ -669,7 +699,7 @@ static int replay_all(struct history *history, struct search *search)
     if (r != 0 || search->begun)
         return r < 0 ? err_pass(r) : r;
     /* No history file, and the journal does not have its beginning. */
-    if (replay->beyond) {
+    if (replay->beyond || !history_rested(&history->epoch, &replay->until)) {
         err_text_set(search->why, "The history of this object does not reach back that far.");
         return HISTORY_MISSING;
     }
@@ -684,11 +714,8 @@ int history_image(struct history *history, uint32_t namespace_number,
                   struct history_image *image, struct err_text *why)
 {
     struct history_replay replay = {.until = *until};
-    struct search search = {.replay = &replay,
-                            .why = why,
-                            .namespace_number = namespace_number,
-                            .id = id,
-                            .epoch = history->epoch};
+    struct search search = {
+        .replay = &replay, .why = why, .namespace_number = namespace_number, .id = id};
     int r;
 
     if (history->off) {
@@ -696,6 +723,7 @@ int history_image(struct history *history, uint32_t namespace_number,
         return HISTORY_MISSING;
     }
     pthread_mutex_lock(&history->mutex);
+    search.epoch = history->epoch;
     r = replay_all(history, &search);
     pthread_mutex_unlock(&history->mutex);
     if (r == 0) {
@@ -737,7 +765,7 @@ bool history_ordered(struct history *history, uint32_t namespace_number,
     if (history == NULL || history->order_count == 0)
         return false;
     path = order_path(history, namespace_number, id);
-    if (read_file(history->store->os, path, order, sizeof *order, &there) < 0)
+    if (read_file(history->store->os, path, order, sizeof *order, sizeof *order, &there) < 0)
         log_error("%s: it cannot be read", path);
     mem_free(path);
     return there;

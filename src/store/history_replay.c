@@ -24,6 +24,11 @@ bool history_knows(const struct history_epoch *epoch, const struct bookmark *unt
     return until->time_ms > epoch->since_ms;
 }
 
+bool history_rested(const struct history_epoch *epoch, const struct bookmark *until)
+{
+    return history_knows(epoch, until) && (epoch->gap_ms == 0 || until->time_ms > epoch->gap_ms);
+}
+
 int history_image_resize(struct history_image *image, uint32_t size_pages, struct err_text *why)
 {
     if (size_pages > LIMIT_HISTORY_IMAGE_BYTES / PAGE_BYTES) {

@@ -55,11 +55,15 @@ void history_replay_fini(struct history_replay *replay);
 struct history_epoch {
     uint64_t number;  /* random */
     int64_t since_ms; /* what was before is not known; INT64_MIN: nothing was */
+    int64_t gap_ms;   /* until then files were given up: who has none may have had one; 0: none */
 };
 
 /* Whether nothing that happened after that point is missing: an object that begins later did not
  * exist then, and has not merely begun again. */
 bool history_knows(const struct history_epoch *epoch, const struct bookmark *until);
+
+/* Whether an object of which there is no record from that point on was the same then as now. */
+bool history_rested(const struct history_epoch *epoch, const struct bookmark *until);
 
 /* A commit that builds on nothing before it: the object began here. */
 bool history_is_birth(const struct record *record);

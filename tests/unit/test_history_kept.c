@@ -224,8 +224,9 @@ TEST(files_that_count_no_more_go)
     CHECK(size_of(world, other) > 0); /* damaged, or not ours */
     CHECK(sim_os_load(world->sim, path_of(world), &content));
     sim_os_store(world->sim, other, buf_bytes(&content));
-    sim_os_store(world->sim, "/data/history/epoch", BYTES("0123456789abcdef"));
-    reopen(world);
+    store_world_close(world);
+    CHECK_EQ(os_unlink(sim_os_base(world->sim), "/data/history/epoch"), 0);
+    store_world_open(world);
     sweep(world);
     CHECK_EQ(size_of(world, path_of(world)), 0);
     CHECK_EQ(size_of(world, other), 0);
@@ -302,4 +303,62 @@ TEST(each_file_has_its_turn_once_a_day)
     CHECK_EQ(count_due(&sweep), 0);
     history_sweep_fini(&sweep);
     sim_os_destroy(sim);
+}
+
+/* Another object writes until the journal has forgotten what was before. */
+static void rotate_journal(struct store_world *world)
+{
+    struct database *db = store_world_object(world, 2);
+
+    check_runs(db, "CREATE TABLE IF NOT EXISTS t (a INTEGER PRIMARY KEY, b)");
+    for (int i = 0; i < 60; i++) {
+        check_runs(db, "INSERT OR REPLACE INTO t VALUES (1, randomblob(100000))");
+        check_commits(db);
+        store_world_settle(world);
+    }
+    database_close(db);
+}
+
+/* Two states, a day apart. */
+static struct store_world *check_lives_twice(void)
+{
+    struct store_world *world = store_world_create();
+
+    check_goes_on(world, 1, NULL);
+    reopen(world);
+    sim_os_advance(world->sim, DAY_NS);
+    check_goes_on(world, 2, NULL);
+    return world;
+}
+
+TEST(what_was_before_a_history_that_was_given_up_is_refused)
+{
+    struct store_world *world = check_lives_twice();
+
+    sim_os_set_space(world->sim, 0);
+    store_world_close(world);
+    CHECK_EQ(size_of(world, path_of(world)), 0);
+    sim_os_set_space(world->sim, UINT64_MAX);
+    store_world_open(world);
+    sim_os_advance(world->sim, DAY_NS);
+    rotate_journal(world);
+    reopen(world);
+    CHECK_EQ(state_at(world, &bookmarks[1]), -1);
+    CHECK_EQ(state_at(world, &(struct bookmark){.time_ms = now_ms(world)}), 2);
+    store_world_end(world);
+}
+
+TEST(what_was_while_no_history_was_kept_is_refused)
+{
+    struct store_world *world = check_lives_twice();
+
+    rotate_journal(world);
+    store_world_close(world);
+    CHECK_EQ(os_unlink(sim_os_base(world->sim), "/data/history/epoch"), 0);
+    store_world_open(world);
+    sim_os_advance(world->sim, DAY_NS);
+    CHECK_EQ(state_at(world, &bookmarks[1]), -1);
+    CHECK_EQ(state_at(world, &bookmarks[2]), -1);
+    CHECK_EQ(state_at(world, &(struct bookmark){.time_ms = now_ms(world)}), 2);
+    store_world_end(world);
 }
