@@ -56,6 +56,14 @@ const shared = {
   },
 };
 
+/* Streams of node:stream take their turns as microtasks. */
+const tick = {
+  name: "tick",
+  setup(build) {
+    build.onResolve({ filter: /^process\/$/ }, () => ({ path: resolve(dirname(entry), "node_tick.js") }));
+  },
+};
+
 const result = await build({
   ...common,
   entryPoints: [entry],
@@ -69,7 +77,7 @@ const result = await build({
   legalComments: "none",
   banner: { js: "(function (__natives, __options) {" },
   footer: { js: "return __hooks; })" },
-  plugins: main !== null ? [shared] : [],
+  plugins: main !== null ? [tick, shared] : [tick],
 }).catch(() => process.exit(1)); /* esbuild has said why */
 
 const script = Buffer.from(result.outputFiles[0].contents);

@@ -80,6 +80,15 @@ test("streams, and the ways to Web streams", async () => {
   assert.equal(await new Response(Readable.toWeb(Readable.from([Buffer.from("node")], { objectMode: false }))).text(), "node");
 });
 
+test("streams take their turns as microtasks, and need no timer", async () => {
+  const { Readable } = load("stream");
+  const seen = [];
+  const timer = new Promise((resolve) => setTimeout(resolve, 0)).then(() => seen.push("timer"));
+  Readable.from(["a"]).on("data", (chunk) => seen.push(chunk)).on("end", () => seen.push("end"));
+  await timer;
+  assert.deepEqual(seen, ["a", "end", "timer"]);
+});
+
 test("path, url, querystring and os", () => {
   const path = load("path");
   assert.equal(path.join("/a", "../b", "c.txt"), "/b/c.txt");
