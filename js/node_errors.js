@@ -16,7 +16,7 @@ export function codedError(Class, code, message) {
 
 function received(value) {
   if (value === undefined || value === null) return ` Received ${value}`;
-  if (typeof value === "function") return ` Received function ${value.name}`;
+  if (typeof value === "function" && value.name !== "") return ` Received function ${value.name}`;
   if (typeof value === "object") {
     const name = value.constructor?.name;
     return name ? ` Received an instance of ${name}` : ` Received ${inspect(value)}`;

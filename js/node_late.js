@@ -39,6 +39,7 @@ const makers = {
   crypto: () => require("./node_crypto.js").default,
   diagnostics_channel: () => require("./node_diagnostics_channel.js").default,
   events: () => require("./node_events.js").default,
+  net: () => require("./node_net.js").default,
   module() {
     makeProcess();
     return require("./node_process.js").moduleModule;
@@ -55,6 +56,7 @@ const makers = {
   "stream/promises": () => require("./node_stream.js").default.promises,
   "stream/web": webStreams,
   string_decoder: () => require("./node_string_decoder.js").default,
+  tls: () => require("./node_tls.js").default,
   timers: () => require("./node_timers.js").default,
   "timers/promises": () => require("./node_timers.js").promises,
   url: () => require("./node_url.js").default,
@@ -65,13 +67,15 @@ const makers = {
 /* eslint-enable no-undef */
 
 const STUBS = (
-  "_http_agent _http_client _http_common _http_incoming _http_outgoing _http_server _stream_wrap _tls_common _tls_wrap " +
-  "child_process cluster dgram dns dns/promises domain fs fs/promises http http2 https inspector inspector/promises net " +
-  "punycode readline readline/promises repl sqlite sys test tls trace_events tty v8 vm wasi worker_threads"
+  "_http_agent _http_client _http_common _http_incoming _http_outgoing _http_server _stream_wrap " +
+  "child_process cluster dgram dns dns/promises domain fs fs/promises http http2 https inspector inspector/promises " +
+  "punycode readline readline/promises repl sqlite sys test trace_events tty v8 vm wasi worker_threads"
 ).split(" ");
 
 for (const name of STUBS) makers[name] = () => defaultModule(name);
 makers.sys = makers.util;
+makers._tls_common = () => Object.assign(defaultModule("_tls_common"), { createSecureContext: makers.tls().createSecureContext, SecureContext: makers.tls().SecureContext });
+makers._tls_wrap = () => ({ TLSSocket: makers.tls().TLSSocket, connect: makers.tls().connect });
 makers.tty = () => Object.assign(defaultModule("tty"), { isatty: () => false });
 makers.worker_threads = () =>
   Object.assign(defaultModule("worker_threads"), {

@@ -371,7 +371,13 @@ static void on_dialed(void *ctx, int fd)
 
     tcp->dial = NULL;
     if (fd < 0) {
-        over(tcp, fd == -ENOENT ? "The name could not be found." : err_describe(fd));
+        struct err_text why;
+
+        if (fd == -ENOENT)
+            err_text_set(&why, "ENOTFOUND: The name could not be found");
+        else
+            err_text_set(&why, "%s: %s", err_name(fd), err_describe(fd));
+        over(tcp, why.text);
         return;
     }
     tcp->stream = stream_open(tcp->worker->loop, fd, &handler, tcp);

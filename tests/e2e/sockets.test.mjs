@@ -324,3 +324,89 @@ test("a certificate must be good, and the host's", async () => {
     const { opened, closed, read } = await ask("untrusted", hold, { listen: stranger });
     assert.deepEqual([text(opened), text(closed), read], [refused, refused, { value: { done: true } }]);
 });
+
+/* ---- node:net ---- */
+
+test("node:net talks", async () => {
+    const { counts, ...rest } = await ask("netEcho", echo);
+    assert.deepEqual(rest, {
+        events: [["connect"], ["ready"], ["data", "hello\n"], ["finish"], ["data", "bye\n"], ["end"], ["close", false]],
+        before: [true, true, "opening"],
+        open: [false, false, "open", "127.0.0.1", true, "IPv4"],
+        after: [true, "closed"],
+    });
+    assert.deepEqual(counts.slice(0, 2), [6, 6]);
+});
+
+test("node:net reports refusals, and is destroyed with an error or by a timeout", async () => {
+    const free = await serving(hold, (port) => port);
+    assert.deepEqual(await target.ask(`/netRefused?port=${free}`), [["error", `connect ECONNREFUSED 127.0.0.1:${free}`, "ECONNREFUSED"], ["close", true]]);
+    assert.deepEqual(await ask("netDestroy", hold), [["connect"], ["ready"], ["error", "mine", null], ["close", true]]);
+    assert.deepEqual(await ask("netTimeout", hold), [["connect"], ["ready"], ["timeout"], ["close", false]]);
+});
+
+test("node:net pauses, and holds a fast writer up", async () => {
+    assert.deepEqual(await ask("netPause", (socket) => socket.end("x".repeat(1_000_000))), { length: 1_000_000, pauses: 3 });
+    assert.deepEqual(await ask("netPipe", (socket) => socket.pipe(socket)), { length: 2_000_000, full: true });
+});
+
+test("node:net knows addresses and refuses what it must", async () => {
+    const { isIP, refusals, list, addresses } = await target.ask("/netAsk");
+    assert.deepEqual(isIP, [4, 6, 0, 6, 6, 0, 0, 6, 0, 0, 6]);
+    assert.deepEqual(refusals, [
+        ["Error", "ERR_SOCKET_BAD_PORT", "Port should be >= 0 and < 65536. Received number."],
+        ["TypeError", "ERR_MISSING_ARGS", 'The "options" or "port" or "path" argument must be specified'],
+        ["TypeError", "ERR_INVALID_ARG_VALUE", "The argument 'path' is not supported. Received '/tmp/socket'"],
+        ["Error", "ERR_OPTION_NOT_IMPLEMENTED", "The options.fd option is not implemented"],
+        ["RangeError", "ERR_OUT_OF_RANGE", 'The value of "msecs" is out of range. It must be a non-negative finite number. Received -1'],
+        ["TypeError", "ERR_INVALID_ARG_TYPE", 'The "msecs" argument must be of type number. Received type string (\'x\')'],
+        ["TypeError", "ERR_INVALID_ARG_VALUE", "The property 'options.objectMode' is not supported. Received true"],
+    ]);
+    assert.deepEqual(list, {
+        checks: [true, true, false, true, true, true, false],
+        rules: ["Address: IPv4 1.2.3.4", "Range: IPv4 10.0.0.1-10.0.0.9", "Subnet: IPv4 192.168.0.0/16", "Subnet: IPv6 fe80::/10"],
+    });
+    assert.deepEqual(addresses, [
+        { address: "127.0.0.1", port: 0, family: "ipv4", flowlabel: 0 },
+        { address: "::1", port: 5, family: "ipv6", flowlabel: 7 },
+    ]);
+});
+
+/* ---- node:tls ---- */
+
+test("node:tls talks", async () => {
+    const { events, ...rest } = await ask("tlsEcho", echo, { listen: secure });
+    assert.deepEqual(rest, { before: [false, true], open: [true, true, null] });
+    /* workerd says "secureConnect" first, Node.js last */
+    assert.deepEqual(events.slice(0, 3).flat().sort(), ["connect", "ready", "secureConnect"]);
+    assert.deepEqual(events.slice(3), [["data", "hello\n"], ["finish"], ["end"], ["close", false]]);
+});
+
+test("node:tls takes over a connection of node:net", { skip: onlyDormouse("it cannot while the connection is read") }, async () => {
+    const { go, events } = await ask("tlsUpgrade", startsTls);
+    assert.equal(go, "GO\n");
+    assert.deepEqual(events.filter(([name]) => name !== "connect" && name !== "ready"), [["secureConnect"], ["data", "hello\n"], ["finish"], ["end"], ["close", false]]);
+});
+
+test("node:tls refuses strangers", async () => {
+    const events = await ask("tlsUntrusted", hold, { listen: stranger });
+    const [name, message] = events.find(([event]) => event === "error");
+    assert.deepEqual([name, events.at(-1)], ["error", ["close", true]]);
+    if (TARGET === "dormouse") assert.equal(message, "TLS peer's certificate is not trusted; reason = self-signed certificate");
+});
+
+test("node:tls refuses what it must", async () => {
+    const absent = (option) => ["Error", "ERR_OPTION_NOT_IMPLEMENTED", `The options.${option} option is not implemented`];
+    assert.deepEqual(await target.ask("/tlsAsk"), [
+        ["Error", null, "Not implemented"],
+        {},
+        "SecureContext",
+        absent("rejectUnauthorized"),
+        absent("ALPNProtocols"),
+        ["Error", null, "Not implemented"],
+        absent("isServer"),
+        "good",
+        "good",
+        "good",
+    ]);
+});
