@@ -377,6 +377,7 @@ static int add_pile(struct history *history, const struct pile *pile, uint64_t n
         .os = store->os,
         .epoch = history->epoch.number,
         .needed_lsn = needed,
+        .added_lsn = history->pin.lsn,
         .durable = durable,
         .data = history,
         .bounds = {history_oldest_ms(history), store->options.history_bytes},
@@ -687,9 +688,11 @@ static int replay_all(struct history *history, struct search *search)
     bool found = false;
     char *dir = NULL;
     char *path = file_path(history, search->namespace_number, search->id, &dir);
-    int r = path == NULL ? err_raise(-ENOENT)
-                         : history_file_replay(history->store->os, path, &history->epoch, replay,
-                                               &found, search->why);
+    struct history_file_source source = {
+        .os = history->store->os, .path = path, .added_lsn = history->pin.lsn};
+    int r = path == NULL
+                ? err_raise(-ENOENT)
+                : history_file_replay(&source, &history->epoch, replay, &found, search->why);
 
     mem_free(path);
     mem_free(dir);

@@ -29,15 +29,16 @@
  *         reached the disk before the power failed.
  */
 
-#define MAGIC       UINT32_C(0x31484d44) /* "DMH1" */
-#define FORMAT      1
-#define HEAD_BYTES  32
-#define ENTRY_BYTES 32
-#define END_CONTENT 28
-#define END_BYTES   (ENTRY_BYTES + END_CONTENT)
-#define RUN_PAGES   64
-#define RUN_BYTES   ((size_t)RUN_PAGES * PAGE_BYTES)
-#define CONTENT_MAX (UINT32_C(1) << 30)
+#define MAGIC        UINT32_C(0x31484d44) /* "DMH1" */
+#define FORMAT       1
+#define HEAD_BYTES   32
+#define ENTRY_BYTES  32
+#define END_CONTENT  28
+#define SECTOR_BYTES 512
+#define END_BYTES    (ENTRY_BYTES + END_CONTENT)
+#define RUN_PAGES    64
+#define RUN_BYTES    ((size_t)RUN_PAGES * PAGE_BYTES)
+#define CONTENT_MAX  (UINT32_C(1) << 30)
 
 /* An image again when the records since the last one are larger than it, and this. */
 #define RECORDS_BYTES (UINT64_C(1) << 20)
@@ -249,6 +250,65 @@ static int find_end(struct walk *walk, struct end *end, uint64_t *size)
     return fault < 0 ? err_pass(fault) : 0;
 }
 
+static bool all_zero(const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (data[i] != 0)
+            return false;
+    return true;
+}
+
+/* There is one, and it is not as any was written: the power leaves it whole, or zeros. */
+static bool head_damaged(struct os_file *file, int *fault)
+{
+    uint8_t head[HEAD_BYTES];
+    uint64_t epoch;
+    bool birth;
+    size_t got = 0;
+
+    if (any_head_read(file, &epoch, &birth, fault) || *fault < 0)
+        return false;
+    *fault = os_pread(file, head, sizeof head, 0, &got);
+    return *fault == 0 && got == sizeof head && !all_zero(head, sizeof head);
+}
+
+/* A header of which the power has let only a part reach the disk. */
+static bool is_torn(const uint8_t head[ENTRY_BYTES], uint64_t at)
+{
+    size_t first = SECTOR_BYTES - (size_t)(at % SECTOR_BYTES);
+
+    if (first >= ENTRY_BYTES)
+        return all_zero(head, ENTRY_BYTES);
+    return all_zero(head, first) || all_zero(head + first, ENTRY_BYTES - first);
+}
+
+/* Whether what stands behind the end was once part of the file: then it is damaged, and the journal
+ * has it no more. What was never synced is from `added_lsn` on, and will be added again. */
+static int find_lost(struct walk *walk, uint64_t size, uint64_t added_lsn, bool *lost)
+{
+    uint8_t head[ENTRY_BYTES];
+    struct entry entry;
+    size_t got = 0;
+    int fault = 0;
+    int r;
+
+    *lost = false;
+    if (size >= walk->size)
+        return 0;
+    r = os_pread(walk->file, head, sizeof head, size, &got);
+    if (r == 0 && got == sizeof head && !is_torn(head, size)) {
+        parse_entry(head, &entry);
+        *lost = entry.lsn > 0 && entry.lsn < added_lsn;
+    }
+    walk->at = walk->size - END_BYTES;
+    if (r == 0 && walk->size >= size + END_BYTES && walk_next(walk, &entry, &fault) &&
+        is_end(&entry))
+        *lost |= entry.lsn < added_lsn;
+    if (r == 0)
+        r = fault;
+    return r < 0 ? err_pass(r) : 0;
+}
+
 /* ---- replaying ---- */
 
 /* The place to begin: 0 if there is none. */
@@ -290,6 +350,13 @@ static int replay_entry(struct history_replay *replay, const struct entry *entry
     return 0;
 }
 
+static int damaged_at(uint64_t offset, struct err_text *why)
+{
+    err_text_set(why, "The history of this object is damaged at offset %llu of its file.",
+                 (unsigned long long)offset);
+    return HISTORY_MISSING;
+}
+
 static int replay_from(struct walk *walk, uint64_t start, uint64_t end,
                        struct history_replay *replay, struct err_text *why)
 {
@@ -302,15 +369,12 @@ static int replay_from(struct walk *walk, uint64_t start, uint64_t end,
     while (r == 0 && walk->at < end && !replay->beyond && walk_next(walk, &entry, &fault))
         r = replay_entry(replay, &entry, walk->content, walk->at - ENTRY_BYTES - entry.len == start,
                          &image, why);
-    if (r == 0 && fault == 0 && walk->at < end && !replay->beyond) {
-        err_text_set(why, "The history of this object is damaged at offset %llu of its file.",
-                     (unsigned long long)walk->at);
-        return HISTORY_MISSING;
-    }
+    if (r == 0 && fault == 0 && walk->at < end && !replay->beyond)
+        return damaged_at(walk->at, why);
     return fault < 0 ? err_pass(fault) : r;
 }
 
-int history_file_replay(struct os *os, const char *path, const struct history_epoch *epoch,
+int history_file_replay(const struct history_file_source *source, const struct history_epoch *epoch,
                         struct history_replay *replay, bool *found, struct err_text *why)
 {
     struct walk walk = {0};
@@ -318,18 +382,24 @@ int history_file_replay(struct os *os, const char *path, const struct history_ep
     uint64_t size = 0;
     uint64_t start = 0;
     bool birth = false;
+    bool lost = false;
     int fault = 0;
-    int r = os_open(os, path, OS_READ, &walk.file);
+    int r = os_open(source->os, source->path, OS_READ, &walk.file);
 
     *found = false;
     if (r != 0)
         return r < 0 ? err_pass(r) : 0;
     *found = head_read(walk.file, epoch->number, &birth, &fault);
-    r = fault;
+    lost = !*found && fault == 0 && head_damaged(walk.file, &fault);
+    r = fault < 0 ? fault : lost ? damaged_at(0, why) : 0;
     if (r == 0 && *found)
         r = os_file_size(walk.file, &walk.size);
     if (r == 0 && *found)
         r = find_end(&walk, &end, &size);
+    if (r == 0 && *found)
+        r = find_lost(&walk, size, source->added_lsn, &lost);
+    if (r == 0 && lost && size <= HEAD_BYTES)
+        r = damaged_at(size, why);
     *found &= size > HEAD_BYTES;
     if (r == 0 && *found)
         r = find_start(&walk, birth && history_knows(epoch, &replay->until), size, &replay->until,
@@ -340,6 +410,8 @@ int history_file_replay(struct os *os, const char *path, const struct history_ep
     }
     if (r == 0 && *found)
         r = replay_from(&walk, start, size, replay, why);
+    if (r == 0 && *found && lost && !replay->beyond)
+        r = damaged_at(size, why);
     mem_free(walk.content);
     os_close(walk.file);
     return r < 0 ? err_pass(r) : r;
@@ -586,11 +658,14 @@ int history_file_append(const struct history_file_source *source,
         r = os_file_size(file, &walk.size);
     if (r == 0 && !is_new)
         r = find_end(&walk, &end, &size);
+    if (r == 0 && !is_new)
+        r = find_lost(&walk, size, source->added_lsn, &is_new);
     if (r == 0 && !is_new && end.last_lsn >= addition->last_lsn)
         goto out; /* by a life that was ended before it could let go of the journal */
     is_new |= size <= HEAD_BYTES; /* nothing of it was ever synced */
     if (r == 0 && is_new) {
         size = 0;
+        end = (struct end){.image_offset = HEAD_BYTES};
         *created = true;
         head_make(head, source->epoch, addition->birth);
         buf_append(&out, head, sizeof head);

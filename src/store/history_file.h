@@ -45,13 +45,14 @@ struct history_file_source {
     const char *database;            /* of the object's file */
     uint64_t epoch;                  /* files of another one count as missing */
     uint64_t needed_lsn;             /* what is below is in the object's file */
+    uint64_t added_lsn;              /* what is below has been added, to whatever file */
     uint64_t (*durable)(void *data); /* nothing above has reached the object's file */
     void *data;
     struct history_bounds bounds;
 };
 
 /* Not synced yet but for what replaces the file; *created: the folder must be synced, too. What was
- * added before is left out. */
+ * added before is left out. A file whose last part is damaged begins anew, with an image. */
 int history_file_append(const struct history_file_source *source,
                         const struct history_addition *addition, struct os_file **written,
                         bool *created);
@@ -62,6 +63,7 @@ int history_file_append(const struct history_file_source *source,
 int history_file_trim(const struct history_file_source *source, bool *changed);
 
 /* Replays what the file has, from the newest image that is not beyond replay->until.
- * HISTORY_MISSING: there is none. *found: there is a file that counts. */
-int history_file_replay(struct os *os, const char *path, const struct history_epoch *epoch,
+ * HISTORY_MISSING: there is none. *found: there is a file that counts. Of the source: os, path,
+ * added_lsn. */
+int history_file_replay(const struct history_file_source *source, const struct history_epoch *epoch,
                         struct history_replay *replay, bool *found, struct err_text *why);

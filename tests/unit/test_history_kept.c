@@ -362,3 +362,39 @@ TEST(what_was_while_no_history_was_kept_is_refused)
     CHECK_EQ(state_at(world, &(struct bookmark){.time_ms = now_ms(world)}), 2);
     store_world_end(world);
 }
+
+/* Whatever byte of the last addition is another one. */
+TEST(a_state_whose_last_part_is_damaged_is_refused)
+{
+    struct store_world *world = check_lives_twice();
+    struct buf whole = {0};
+    int refused = 0;
+
+    rotate_journal(world);
+    reopen(world);
+    CHECK(sim_os_load(world->sim, path_of(world), &whole));
+    for (size_t at = 0; at < whole.len; at += 5) {
+        int state;
+
+        whole.data[at] ^= 0x10;
+        sim_os_store(world->sim, path_of(world), buf_bytes(&whole));
+        whole.data[at] ^= 0x10;
+        state = state_at(world, &bookmarks[1]);
+        CHECK(state == -1 || state == 1);
+        state = state_at(world, &bookmarks[2]);
+        CHECK(state == -1 || state == 2);
+        refused += state == -1;
+    }
+    CHECK(refused > (int)(whole.len / 5) * 9 / 10);
+
+    whole.data[whole.len - 100] ^= 0x10; /* it begins anew */
+    sim_os_store(world->sim, path_of(world), buf_bytes(&whole));
+    check_goes_on(world, 3, NULL);
+    reopen(world);
+    CHECK_EQ(state_at(world, &bookmarks[1]), -1);
+    CHECK_EQ(state_at(world, &bookmarks[2]), -1);
+    sim_os_advance(world->sim, DAY_NS);
+    CHECK_EQ(state_at(world, &(struct bookmark){.time_ms = now_ms(world)}), 3);
+    buf_fini(&whole);
+    store_world_end(world);
+}
