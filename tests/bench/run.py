@@ -49,9 +49,27 @@ def rows():
     return found
 
 
+HISTORY = ("with history", "without")
+
+
+def history_row():
+    """Enough for the journal to let go of several segments, which is when history costs something."""
+    return Row("insert of 2 KB, 100 objects, 64 connections", "http", "/fill/{n}", connections=64, objects=100)
+
+
+def measure_history(settings):
+    """As measure_rows()."""
+    servers = [Server(HISTORY[0]), Server(HISTORY[1], args=["--history-days", "0"])]
+    return measure_with([history_row()], [server.start() for server in servers], settings)
+
+
 def measure_rows(chosen, names, settings):
     """{row: {server: [measurement]}}; the servers take turns."""
-    servers = [Server(name).start() for name in names]
+    return measure_with(chosen, [Server(name).start() for name in names], settings)
+
+
+def measure_with(chosen, servers, settings):
+    names = [server.name for server in servers]
     results = {}
     touched = {server.name: set() for server in servers}
     try:
@@ -330,6 +348,9 @@ def main():
     if wanted("room"):
         crowds = (1, 16) if settings.quick else (1, 16, 64)
         print_rooms(measure_rooms(names, settings, crowds), crowds)
+    if wanted("history") and "dormouse" in names:
+        print_rates(measure_history(settings), HISTORY)
+        print()
     sizes = measure_sizes(names, settings, wanted)
     if sizes:
         print_sizes(sizes, names)

@@ -31,8 +31,9 @@ def free_port():
 class Server:
     """One of the two, running a project on data of its own."""
 
-    def __init__(self, name, project="project"):
+    def __init__(self, name, project="project", args=()):
         self.name = name
+        self.args = list(args)
         self.home = tempfile.mkdtemp(prefix="dormouse-bench-")
         self.project = os.path.join(self.home, "project")
         shutil.copytree(
@@ -58,7 +59,7 @@ class Server:
             config = os.path.join(self.project, "wrangler.jsonc")
             return [WORKERD, "serve", config, "--socket-addr", "http=127.0.0.1:%d" % self.port]
         data = os.path.join(self.home, "data")
-        return [DORMOUSE, "serve", self.project, "--port", str(self.port), "--data", data]
+        return [DORMOUSE, "serve", self.project, "--port", str(self.port), "--data", data] + self.args
 
     def start(self):
         log = open(os.path.join(self.home, "log"), "wb")

@@ -12,6 +12,10 @@ export class Bench extends DurableObject {
                 this.table ??= this.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY, text TEXT)");
                 this.ctx.storage.sql.exec("INSERT INTO rows (text) VALUES (?)", "a row of a durable object");
                 return new Response("ok");
+            case "fill":
+                this.table ??= this.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS filled (id INTEGER PRIMARY KEY, data BLOB)");
+                this.ctx.storage.sql.exec("INSERT OR REPLACE INTO filled VALUES (abs(random()) % 500, randomblob(2000))");
+                return new Response("ok");
             case "read":
                 return new Response(this.ctx.storage.sql.exec("SELECT text FROM rows WHERE id = ?", 1).one().text);
             case "put":
