@@ -6,7 +6,7 @@ import { natives } from "./natives.js";
 import { setWebSocketSupport } from "./response.js";
 import { describeThrown } from "./stack.js";
 import { installWebAssembly } from "./cf_webassembly.js";
-import { checkForResponse, isWebSocket, wrapLoose } from "./cf_websocket.js";
+import { isWebSocket, wrapLoose } from "./cf_websocket.js";
 
 export { construct, fetchWorker, finishWorker, loadWorker, serveCall, serveFetch } from "./cf_worker.js";
 export { deliverAlarm, deliverCall, deliverClose, deliverError, deliverFetch, deliverMessage, releaseTarget, wrapSocket } from "./cf_object.js";
@@ -26,7 +26,7 @@ natives.wait_until = (promise) => {
   );
 };
 
-setWebSocketSupport({ isWebSocket, wrap: wrapLoose, beforeResponse: checkForResponse });
+setWebSocketSupport({ isWebSocket, wrap: wrapLoose });
 
 export function installCloudflare() {
   installWebAssembly();

@@ -7,7 +7,7 @@
 
 import { compat } from "./compat.js";
 import { natives } from "./natives.js";
-import { finishClass, INTERNAL } from "./webidl.js";
+import { finishClass, INTERNAL, toDOMString } from "./webidl.js";
 import { DurableObjectStorage } from "./cf_storage.js";
 import { makeId } from "./cf_namespace.js";
 import { sendError, NO_ALARM_RETRY, RESET } from "./cf_errors.js";
@@ -71,7 +71,7 @@ export class DurableObjectState {
   }
 
   getWebSockets(tag) {
-    return natives.ws_list(this.#handle, tag === undefined || tag === null ? undefined : String(tag));
+    return natives.ws_list(this.#handle, tag === undefined ? undefined : toDOMString(tag));
   }
 
   setWebSocketAutoResponse(pair) {

@@ -6,13 +6,14 @@
  * when a script asks and dropped when its object hibernates.
  */
 
-import { CloseEvent, ErrorEvent, Event, EventTarget, MessageEvent, defineEventHandlers, trusted } from "./events.js";
+import { CloseEvent, ErrorEvent, Event, EventTarget, MessageEvent, defineEventHandlers, dispatchThrowing, trusted } from "./events.js";
 import { DOMException } from "./dom_exception.js";
 import { Blob } from "./blob.js";
 import { compat } from "./compat.js";
 import { natives, requireContext } from "./natives.js";
 import { deserialize, serialize } from "./serialize.js";
-import { defineConstants, exposeClass, finishClass, INTERNAL } from "./webidl.js";
+import { describeThrown } from "./stack.js";
+import { checkDictionary, defineConstants, exposeClass, finishClass, INTERNAL, toDOMString, toInt32 } from "./webidl.js";
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -24,6 +25,7 @@ const TAG_BYTES_MAX = 256;
 const ATTACHMENT_BYTES_MAX = 16384;
 const AUTO_RESPONSE_BYTES_MAX = 2048;
 const EVENT_TIMEOUT_MS_MAX = 604800000;
+const UINT32_MAX = 4294967295;
 const REASON_BYTES_MAX = 123;
 const NO_CODE = 1005; // RFC 6455 §7.4.1: a Close frame without a code
 
@@ -33,7 +35,10 @@ const ACCEPTED = "accepted";
 const HIBERNATABLE = "hibernatable";
 const AWAY = "away"; // used in a Response
 const AWAITING = "awaiting"; // new WebSocket(url), not connected yet
+const GIVEN_UP = "given up"; // closed before it was connected
 const FAILED = "failed";
+
+const NOT_ACCEPTED = "You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.";
 
 let boxOf, useOf, setUse, setPeer, peerOf, deliver;
 
@@ -44,6 +49,7 @@ export class WebSocket extends EventTarget {
   #url = null;
   #halfOpen = false;
   #closeDelivered = false;
+  #received = false; // of an accept()ed end: a listener has been told of the peer's Close
   #binaryType = compat.flags.websocketStandardBinaryType ? "blob" : "arraybuffer";
 
   constructor(url, protocols) {
@@ -52,36 +58,44 @@ export class WebSocket extends EventTarget {
       this.#box = protocols;
       return;
     }
-    if (arguments.length === 0) throw new TypeError("Failed to construct 'WebSocket': 1 argument required, but only 0 present.");
+    if (arguments.length === 0) throw new TypeError("Failed to construct 'WebSocket': constructor parameter 1 is not of type 'string'.");
     requireContext();
-    this.#url = parseUrl(url);
+    this.#url = toDOMString(url);
+    const href = parseUrl(this.#url);
     const list = parseProtocols(protocols);
     this.#use = AWAITING;
-    natives.ws_connect(this.#url, list.join(", ")).then(
+    natives.ws_connect(href, list.join(", ")).then(
       ([box]) => this.#opened(box),
       (error) => this.#failed(error),
     );
   }
 
   #opened(box) {
+    natives.ws_accept(box, this);
+    if (this.#use !== AWAITING) {
+      this.#closeDelivered = true;
+      natives.ws_close(box, NO_CODE, "");
+      return;
+    }
     this.#box = box;
     this.#use = ACCEPTED;
-    natives.ws_accept(box, this);
     this.dispatchEvent(trusted(new Event("open")));
   }
 
   #failed(error) {
     if (this.#use === FAILED) return;
-    this.#use = FAILED;
-    this.dispatchEvent(trusted(new ErrorEvent("error", { message: error.message, error })));
+    this.#error(error);
     this.dispatchEvent(trusted(new CloseEvent("close", { code: 1006, reason: "Failed to establish websocket connection", wasClean: false })));
   }
 
   accept(options) {
+    checkDictionary(options, 1, "AcceptOptions", "accept", "WebSocket");
     switch (this.#use) {
       case ACCEPTED:
         return;
       case AWAITING:
+      case GIVEN_UP:
+      case FAILED:
         throw new TypeError("Websockets obtained from the 'new WebSocket()' constructor cannot call accept");
       case HIBERNATABLE:
         throw new TypeError("Can't accept() WebSocket after enabling hibernation.");
@@ -97,34 +111,34 @@ export class WebSocket extends EventTarget {
 
   send(message) {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'ArrayBuffer or ArrayBufferView or string'.");
-    if (this.#use === AWAITING) throw new DOMException("Can't call send() on a WebSocket that is still connecting.", "InvalidStateError");
-    if (this.#use === FAILED) return;
+    if (typeof message !== "string" && !ArrayBuffer.isView(message) && !(message instanceof ArrayBuffer)) message = toDOMString(message);
+    if (this.#use === FAILED || this.#use === GIVEN_UP) return;
     if (this.#use === AWAY) throw new TypeError("Can't call WebSocket send() after it was used in a response.");
-    if (this.#use === LOOSE) throw new TypeError("You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
+    if (this.#use === LOOSE || this.#use === AWAITING) throw new TypeError(NOT_ACCEPTED);
     const closed = natives.ws_closed(this.#box);
     if (closed & 1) throw new TypeError("Can't call WebSocket send() after close().");
-    if (typeof message === "string" || ArrayBuffer.isView(message) || message instanceof ArrayBuffer) natives.ws_send(this.#box, message);
-    else natives.ws_send(this.#box, String(message));
+    natives.ws_send(this.#box, message);
   }
 
   close(code, reason) {
     if (code !== undefined) {
-      code = Number(code) & 0xffff;
+      code = toInt32(code);
       const legal = compat.flags.pedanticWpt ? code === 1000 || (code >= 3000 && code <= 4999) : code >= 1000 && code <= 4999 && code !== 1004 && code !== 1005 && code !== 1006 && code !== 1015;
       if (!legal) throw new DOMException(`Invalid WebSocket close code: ${code}.`, "InvalidAccessError");
     }
     if (reason !== undefined) {
-      reason = String(reason);
-      if (code === undefined) throw new DOMException("If you specify a WebSocket close reason, you must also specify a code.", "InvalidAccessError");
+      reason = toDOMString(reason);
       if (compat.flags.websocketCloseReasonLimit && natives.utf8_length(reason) > REASON_BYTES_MAX)
         throw new DOMException("WebSocket close reason must not be longer than 123 bytes when UTF-8 encoded.", "SyntaxError");
+      if (code === undefined) throw new DOMException("If you specify a WebSocket close reason, you must also specify a code.", "InvalidAccessError");
     }
     if (this.#use === AWAITING) {
-      this.#failed(new Error("Failed to establish websocket connection"));
+      this.#use = GIVEN_UP;
+      queueMicrotask(() => this.#failed(new Error("Network connection lost.")));
       return;
     }
-    if (this.#use === FAILED) return;
-    if (this.#use === LOOSE) throw new TypeError("You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
+    if (this.#use === FAILED || this.#use === GIVEN_UP) return;
+    if (this.#use === LOOSE) throw new TypeError(NOT_ACCEPTED);
     if (this.#use === AWAY) throw new TypeError("Can't call WebSocket close() after it was used in a response.");
     if (natives.ws_closed(this.#box) & 1) return;
     natives.ws_close(this.#box, code ?? NO_CODE, reason ?? "");
@@ -146,10 +160,13 @@ export class WebSocket extends EventTarget {
 
   get readyState() {
     if (this.#use === AWAITING) return CONNECTING;
+    if (this.#use === GIVEN_UP) return OPEN;
     if (this.#use === FAILED) return CLOSED;
     const closed = natives.ws_closed(this.#box);
-    if (closed === 3) return CLOSED;
-    return closed === 0 ? OPEN : CLOSING;
+    const sent = (closed & 1) !== 0;
+    const received = this.#use === ACCEPTED ? this.#received : (closed & 2) !== 0;
+    if (sent && received) return CLOSED;
+    return sent || received ? CLOSING : OPEN;
   }
 
   get url() {
@@ -174,23 +191,38 @@ export class WebSocket extends EventTarget {
 
   set binaryType(type) {
     if (type === "blob" || type === "arraybuffer") this.#binaryType = type;
-    else throw new DOMException(`Failed to set the 'binaryType' property on 'WebSocket': '${type}' is not a valid value for binaryType; WebSocket will not be able to receive binary messages.`, "SyntaxError");
+  }
+
+  /* False: a listener threw, which is the end of the socket. */
+  #tell(event) {
+    try {
+      dispatchThrowing(this, trusted(event));
+      return true;
+    } catch (error) {
+      natives.console_write("error", describeThrown(error));
+      this.#error(error instanceof Error ? error : new Error(String(error)));
+      return false;
+    }
   }
 
   #message(data) {
+    if (this.#use === FAILED) return true;
     if (typeof data !== "string" && this.#binaryType === "blob") data = new Blob([data]);
-    this.dispatchEvent(trusted(new MessageEvent("message", { data, origin: null })));
+    return this.#tell(new MessageEvent("message", { data, origin: null }));
   }
 
   #close(code, reason, wasClean) {
-    if (this.#closeDelivered) return;
+    if (this.#closeDelivered || this.#use === FAILED) return;
     this.#closeDelivered = true;
+    this.#received = wasClean; // of a loss there was no word before
     if (wasClean && compat.flags.websocketAutoReplyToClose && !this.#halfOpen && !(natives.ws_closed(this.#box) & 1)) natives.ws_close(this.#box, code, reason);
-    this.dispatchEvent(trusted(new CloseEvent("close", { code, reason, wasClean })));
+    this.#tell(new CloseEvent("close", { code, reason, wasClean }));
+    this.#received = true;
   }
 
   #error(error) {
-    this.dispatchEvent(trusted(new ErrorEvent("error", { message: error.message, error })));
+    this.#use = FAILED;
+    this.dispatchEvent(trusted(new ErrorEvent("error", { message: `Uncaught ${error}`, error })));
   }
 
   static {
@@ -225,21 +257,23 @@ defineEventHandlers(WebSocket, ["open", "message", "close", "error"]);
 export const socketEvents = deliver;
 
 function parseUrl(input) {
-  const href = natives.url_parse(String(input), undefined);
+  const href = input.trim() === input ? natives.url_parse(input, undefined) : null;
   if (href === null) throw new DOMException("WebSocket Constructor: The url is invalid.", "SyntaxError");
-  const match = /^(ws|wss|http|https):/.exec(href);
-  if (match === null) throw new DOMException("WebSocket Constructor: The url scheme must be ws or wss.", "SyntaxError");
+  if (!/^wss?:/.test(href)) throw new DOMException("WebSocket Constructor: The url scheme must be ws or wss.", "SyntaxError");
   if (href.includes("#")) throw new DOMException("WebSocket Constructor: The url fragment must be empty.", "SyntaxError");
   return href;
 }
 
 function parseProtocols(protocols) {
-  const list = protocols === undefined ? [] : Array.isArray(protocols) ? protocols.map(String) : [String(protocols)];
+  if (protocols === undefined) return [];
+  const many = Array.isArray(protocols);
+  const list = many ? protocols.map(toDOMString) : [toDOMString(protocols)];
   const seen = new Set();
   for (const protocol of list) {
-    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol)) throw new DOMException("WebSocket Constructor: The protocol header token is invalid.", "SyntaxError");
-    if (seen.has(protocol.toLowerCase())) throw new DOMException("WebSocket Constructor: The protocol header must not contain any duplicates.", "SyntaxError");
-    seen.add(protocol.toLowerCase());
+    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol))
+      throw new DOMException(`WebSocket Constructor: ${many ? "One of the protocol header tokens" : "The protocol header token"} is invalid.`, "SyntaxError");
+    if (seen.has(protocol)) throw new DOMException("WebSocket Constructor: The protocols header cannot have repeating values.", "SyntaxError");
+    seen.add(protocol);
   }
   return list;
 }
@@ -247,7 +281,7 @@ function parseProtocols(protocols) {
 /* -- pairs -------------------------------------------------------------------------------------- */
 
 export function WebSocketPair() {
-  if (new.target === undefined) throw new TypeError("Failed to construct 'WebSocketPair': Please use the 'new' operator, this DOM object constructor cannot be called as a function.");
+  if (new.target === undefined) throw new TypeError("Failed to construct 'WebSocketPair': Please use the 'new' operator, this object constructor cannot be called as a function.");
   requireContext();
   const [first, second] = natives.ws_pair();
   const pair = Object.create(new.target.prototype);
@@ -267,8 +301,8 @@ Object.defineProperty(WebSocketPair.prototype, Symbol.iterator, {
 });
 exposeClass(WebSocketPair);
 
-/** For Response: throws what platform.md §5.2.2 says; afterwards the end may travel. */
-export function checkForResponse(socket) {
+/* Throws what platform.md §5.2.2 says of an end that cannot leave with a Response. */
+function checkForResponse(socket) {
   switch (useOf(socket)) {
     case ACCEPTED:
       throw new TypeError("Can't return WebSocket in a Response after calling accept().");
@@ -277,8 +311,9 @@ export function checkForResponse(socket) {
     case AWAY:
       throw new TypeError("Can't return WebSocket that was already used in a response.");
     case AWAITING:
+    case GIVEN_UP:
     case FAILED:
-      throw new TypeError("Can't return a WebSocket made by new WebSocket() in a Response.");
+      throw new TypeError("Can't return WebSocket in a Response if it was created with `new WebSocket()`");
   }
 }
 
@@ -331,10 +366,10 @@ export function acceptHibernatable(handle, live, socket, tags) {
   const list = [];
   if (tags !== undefined) {
     if (!Array.isArray(tags)) throw new TypeError("Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 2 is not of type 'Array'.");
-    for (const tag of new Set(tags.map(String))) {
-      if (list.length === TAG_COUNT_MAX) throw new Error(`a Hibernatable WebSocket cannot have more than ${TAG_COUNT_MAX} tags`);
+    for (const [i, tag] of tags.map(toDOMString).entries()) {
+      if (i === TAG_COUNT_MAX) throw new Error(`a Hibernatable WebSocket cannot have more than ${TAG_COUNT_MAX} tags`);
       if (natives.utf8_length(tag) > TAG_BYTES_MAX) throw new Error(`"${tag}" is longer than the max tag length (${TAG_BYTES_MAX} characters).`);
-      list.push(tag);
+      if (!list.includes(tag)) list.push(tag);
     }
   }
   natives.ws_accept_hibernatable(handle, boxOf(socket), list, socket);
@@ -361,8 +396,8 @@ export class WebSocketRequestResponsePair {
 
   constructor(request, response) {
     if (arguments.length < 2) throw new TypeError(`Failed to construct 'WebSocketRequestResponsePair': constructor parameter ${arguments.length + 1} is not of type 'string'.`);
-    this.#request = String(request);
-    this.#response = String(response);
+    this.#request = toDOMString(request);
+    this.#response = toDOMString(response);
   }
 
   get request() {
@@ -376,7 +411,7 @@ export class WebSocketRequestResponsePair {
 exposeClass(WebSocketRequestResponsePair);
 
 export function setAutoResponse(handle, pair) {
-  if (pair === undefined || pair === null) {
+  if (pair === undefined) {
     natives.ws_auto_response_set(handle, undefined, undefined);
     return;
   }
@@ -393,8 +428,16 @@ export function getAutoResponse(handle) {
   return pair === null ? null : new WebSocketRequestResponsePair(pair[0], pair[1]);
 }
 
+function wholeNumber(value) {
+  if (typeof value === "bigint" || typeof value === "symbol") return toInt32(value); // which throws
+  const number = Number(value);
+  if (!Number.isFinite(number)) throw new TypeError("The value cannot be converted because it is not an integer.");
+  if (number > UINT32_MAX) throw new TypeError(`Value out of range. Must be less than or equal to ${UINT32_MAX}.`);
+  return Math.trunc(number);
+}
+
 export function setEventTimeout(handle, timeout) {
-  const ms = timeout === undefined ? 0 : Math.trunc(Number(timeout)) || 0;
+  const ms = timeout === undefined || timeout === null ? 0 : wholeNumber(timeout);
   if (ms < 0) throw new TypeError("The value cannot be converted because it is negative and this API expects a positive number.");
   if (ms > EVENT_TIMEOUT_MS_MAX) throw new Error(`Event timeout should not exceed ${EVENT_TIMEOUT_MS_MAX} ms.`);
   natives.ws_event_timeout_set(handle, ms);

@@ -18,8 +18,9 @@ const FLAG_STOP_NOW = 2;
 const FLAG_CANCELED = 4;
 const FLAG_PASSIVE = 8;
 const FLAG_DISPATCHING = 16;
+const FLAG_THROWS = 32; /* what a listener throws ends the dispatch, and is whose it was */
 
-let startEvent, endEvent, eventFlags, setPassive, setTrusted;
+let startEvent, endEvent, eventFlags, setPassive, setThrows, setTrusted;
 
 /** Set by report.js: what to do with an exception nobody caught. */
 let reportUncaught = () => {};
@@ -62,12 +63,14 @@ export class Event {
       event.#flags &= ~(FLAG_DISPATCHING | FLAG_STOP | FLAG_STOP_NOW);
       event.#current = undefined;
       event.#phase = NONE;
-      return (event.#flags & FLAG_CANCELED) === 0;
     };
     eventFlags = (event) => event.#flags;
     setPassive = (event, on) => {
       if (on) event.#flags |= FLAG_PASSIVE;
       else event.#flags &= ~FLAG_PASSIVE;
+    };
+    setThrows = (event) => {
+      event.#flags |= FLAG_THROWS;
     };
     setTrusted = (event) => {
       event.#trusted = true;
@@ -392,13 +395,15 @@ export class EventTarget {
       throw new TypeError("Failed to execute 'dispatchEvent' on 'EventTarget': parameter 1 is not of type 'Event'.");
     startEvent(event, this);
     const type = event.type;
-    const list = this.#listeners?.get(type);
-    if (list !== undefined && list.length > 0) this.#run(event, type, list);
-    if (!(eventFlags(event) & FLAG_STOP_NOW)) {
+    try {
       const handler = this[`on${type}`];
       if (typeof handler === "function") this.#call(handler, this, event);
+      const list = this.#listeners?.get(type);
+      if (list !== undefined && list.length > 0 && !(eventFlags(event) & FLAG_STOP_NOW)) this.#run(event, type, list);
+    } finally {
+      endEvent(event);
     }
-    return endEvent(event);
+    return (eventFlags(event) & FLAG_CANCELED) === 0;
   }
 
   #run(event, type, list) {
@@ -420,6 +425,7 @@ export class EventTarget {
     try {
       callback.call(self, event);
     } catch (error) {
+      if (eventFlags(event) & FLAG_THROWS) throw error;
       reportUncaught(error);
     }
   }
@@ -430,6 +436,7 @@ export class EventTarget {
       if (typeof method !== "function") throw new TypeError("EventListener.handleEvent is not a function.");
       method.call(callback, event);
     } catch (error) {
+      if (eventFlags(event) & FLAG_THROWS) throw error;
       reportUncaught(error);
     }
   }
@@ -454,6 +461,12 @@ export class EventTarget {
 }
 
 exposeClass(EventTarget);
+
+/** Dispatch an event whose listeners may fail: the first who throws ends it, and the error is thrown. */
+export function dispatchThrowing(target, event) {
+  setThrows(event);
+  target.dispatchEvent(event);
+}
 
 /** watcher(type, present) runs when a target gets its first listener of a type, or loses its last. */
 export function watchEventTarget(target, watcher) {

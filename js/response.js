@@ -13,7 +13,7 @@ const NULL_BODY_STATUS = new Set([101, 204, 205, 304]);
 const REDIRECT_STATUS = new Set([301, 302, 303, 307, 308]);
 
 /* What cf_websocket.js plugs in; until then nothing is a WebSocket. */
-let webSockets = { isWebSocket: () => false, wrap: (box) => box, beforeResponse: () => {} };
+let webSockets = { isWebSocket: () => false, wrap: (box) => box };
 
 export function setWebSocketSupport(support) {
   webSockets = { ...webSockets, ...support };
@@ -82,7 +82,6 @@ function applyInit(inner, init) {
 function checkStatus(inner) {
   if (inner.webSocket !== null) {
     if (inner.status !== 101) throw new RangeError("Responses with a WebSocket must have status code 101.");
-    webSockets.beforeResponse(inner.webSocket);
     return;
   }
   if (inner.status < 200 || inner.status > 599)

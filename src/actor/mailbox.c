@@ -101,6 +101,7 @@ static void deliver(struct input_gate_wait *wait)
     struct life *life = parcel->life;
     struct object *object = life->object;
     struct section *section = wait->origin;
+    struct socket *leaving = NULL;
 
     wait->origin = NULL;
     leave_mail(parcel);
@@ -111,6 +112,8 @@ static void deliver(struct input_gate_wait *wait)
         parcel->delivered_ms = shard_monotonic_ms(object->shard);
         watch_event_age(life, parcel);
         socket_event_delivered(parcel->event.socket.socket, parcel->event.kind);
+        if (parcel->event.kind != EVENT_MESSAGE)
+            leaving = socket_ref(parcel->event.socket.socket);
     }
 
     turn_begin(life, section);
@@ -119,6 +122,9 @@ static void deliver(struct input_gate_wait *wait)
     else
         life->class->ops->deliver(life->instance, &parcel->event);
     turn_end(object->shard);
+    if (leaving != NULL)
+        socket_leave(leaving);
+    socket_unref(leaving);
 }
 
 static const char *overload(const struct life *life, const struct parcel *parcel)
@@ -226,8 +232,6 @@ void event_finish(struct event *event, struct event_result *result)
     *result = (struct event_result){0};
     if (event->kind == EVENT_ALARM)
         alarm_end(life, parcel, &parcel->result);
-    else if (event->kind == EVENT_CLOSE || event->kind == EVENT_ERROR)
-        socket_event_ended(event->socket.socket);
     outbox_reply(life, parcel);
     life_review(life);
 }

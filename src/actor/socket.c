@@ -560,7 +560,7 @@ void socket_event_delivered(struct socket *socket, enum event_kind kind)
         set_paused(socket, false);
 }
 
-void socket_event_ended(struct socket *socket)
+void socket_leave(struct socket *socket)
 {
     socket->left = true;
 }

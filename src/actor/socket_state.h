@@ -50,11 +50,11 @@ struct socket {
     bool close_received : 1; /* the class knows that the peer has closed */
     bool ended : 1;          /* nothing more arrives */
     bool lost : 1;           /* the wire is dead */
-    bool left : 1;           /* its last event is over: no longer among its object's sockets */
-    bool hidden : 1;         /* its last event wakes the object, which does not see it any more */
-    bool paused : 1;         /* the wire was told to hold on */
-    bool in_memory : 1;      /* the wire is one of ours */
-    uint16_t pending;        /* events sent to the mailbox and not delivered */
+    bool left : 1;      /* its last event's turn is over: no longer among its object's sockets */
+    bool hidden : 1;    /* its last event wakes the object, which does not see it any more */
+    bool paused : 1;    /* the wire was told to hold on */
+    bool in_memory : 1; /* the wire is one of ours */
+    uint16_t pending;   /* events sent to the mailbox and not delivered */
     struct shard *shard;
     struct object *object;            /* borrowed; NULL: nobody's, or a Worker's */
     struct socket_wire *wire;         /* owned; NULL: none */
@@ -95,7 +95,8 @@ void socket_release_wire(struct socket *socket);
 
 void socket_send_event(struct socket *socket, struct frame *frame);
 void socket_event_delivered(struct socket *socket, enum event_kind kind);
-void socket_event_ended(struct socket *socket);
+/* The turn of its last event is over. */
+void socket_leave(struct socket *socket);
 
 /* ---- of a shard, an object, an instance ---- */
 

@@ -202,15 +202,18 @@ static void event_run(struct pending *pending)
     struct js_error error = {0};
     JSValueRef argv[4];
     size_t argc;
+    JSValueRef heard;
 
     argv[0] = standard->wrapper.value;
     argc = event_arguments(worker->realm, event, argv);
-    if (js_call(worker->realm, js_ref_object(hooks[event->kind]), NULL, argc, argv, &error) ==
-        NULL) {
+    heard = js_call(worker->realm, js_ref_object(hooks[event->kind]), NULL, argc, argv, &error);
+    if (heard == NULL) {
         worker_log_thrown(worker, &error);
         js_error_fini(&error);
     }
-    if (event->kind != STANDARD_MESSAGE)
+    if (event->kind == STANDARD_MESSAGE && heard == worker->realm->no)
+        socket_drop(standard->socket); /* a listener threw */
+    if (event->kind != STANDARD_MESSAGE || heard == worker->realm->no)
         standard_over(standard);
     event_free(event);
 }

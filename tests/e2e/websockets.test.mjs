@@ -154,6 +154,13 @@ test("a client's Close is an event with code and reason", async () => {
     client.cut();
 });
 
+test("a closed socket leaves the list when its handler first waits", async () => {
+    const client = await open("looks-again", "reply=look again");
+    client.close(3001, "x");
+    assert.deepEqual((await events("looks-again", 2))[0], ["among after a wait", false]);
+    client.cut();
+});
+
 test("a Close without a code is 1005", async () => {
     const client = await open("closes-plainly");
     client.close();
@@ -287,6 +294,29 @@ test("misuse of acceptWebSocket is refused with the platform's words", async () 
     });
 });
 
+test("arguments are converted as the platform converts them", async () => {
+    const result = await sleeper("converts", "conversions");
+    assert.equal(text(result.elevenWithTwins), "Error: a Hibernatable WebSocket cannot have more than 10 tags");
+    assert.match(text(result.longBeforeMany), /^Error: "x+" is longer than the max tag length/);
+    const symbol = "TypeError: Cannot convert a Symbol value to a string";
+    assert.deepEqual([text(result.symbolTag), text(result.listedWithSymbol)], [symbol, symbol]);
+    assert.deepEqual([result.nullTag.value, result.listedWithNull], [["null"], 1]);
+    assert.equal(text(result.nullPair), wrongType("setWebSocketAutoResponse", "DurableObjectState", 1, "WebSocketRequestResponsePair"));
+    assert.equal(result.keptPair, "2");
+    const noInteger = "TypeError: The value cannot be converted because it is not an integer.";
+    assert.deepEqual(result.timeouts.map(text), [
+        noInteger,
+        noInteger,
+        noInteger,
+        "TypeError: Value out of range. Must be less than or equal to 4294967295.",
+        "TypeError: Cannot convert a BigInt value to a number",
+        "TypeError: The value cannot be converted because it is negative and this API expects a positive number.",
+        undefined,
+        undefined,
+        undefined,
+    ]);
+});
+
 test("misuse of auto-responses and event timeouts is refused", async () => {
     assert.deepEqual((await sleeper("misused", "misused-auto-response")).map(text), [
         "RangeError: Request cannot be larger than 2048 bytes. A request of size 2049 was provided.",
@@ -350,6 +380,31 @@ test("a lost accepted socket has a close event with 1006", async () => {
     await until(async () => (await heard("lost")).length > 0, { what: "the close event" });
     const reason = "WebSocket disconnected without sending Close frame.";
     assert.deepEqual((await heard("lost"))[0].slice(0, 5), ["close", 1006, reason, false, "CloseEvent"]);
+});
+
+test("a listener that throws ends the socket, one that rejects does not", async () => {
+    const client = await listen("throws");
+    client.send("reject");
+    client.send("x");
+    assert.equal(await client.next(), "echo x");
+    client.send("throw");
+    client.send("unheard");
+    assert.equal((await client.whenClosed()).code, 1006);
+    assert.deepEqual((await heard("throws")).slice(2), [["error", "Uncaught RangeError: in a listener", "RangeError", 3]]);
+});
+
+test("an end's readyState follows what its listeners have been told", async () => {
+    const steps = [
+        ["new", 1, 1],
+        ["accepted", 1, 1],
+        ["a has closed", 2, 1],
+        ["b hears one", 2, 1],
+        ["b hears the Close", 2, 2],
+        ["b has closed", 2, 3],
+        ["a hears last", 2, 3],
+        ["a hears the Close", 3, 3],
+    ];
+    assert.deepEqual(await target.ask("/at/LISTENERS/steps/steps"), steps);
 });
 
 test("both ends of a pair may stay inside", async () => {
@@ -443,6 +498,56 @@ test("close codes and reasons are checked", async () => {
     assert.deepEqual([fits, twice], [{}, {}]);
     assert.equal(text(sendAfter), "TypeError: Can't call WebSocket send() after close().");
     assert.equal(state, 2);
+});
+
+test("a close code is a 32-bit integer, a reason a string", async () => {
+    const invalid = (code) => `InvalidAccessError: Invalid WebSocket close code: ${code}.`;
+    assert.deepEqual((await target.ask("/close-conversions")).map(([result, state]) => [text(result) ?? null, state]), [
+        [invalid(66_536), 1],
+        [invalid(-1), 1],
+        ["TypeError: Cannot convert a BigInt value to a number", 1],
+        ["TypeError: Value out of range. Must be between -2147483648 and 2147483647 (inclusive).", 1],
+        ["TypeError: Cannot convert a Symbol value to a number", 1],
+        ["TypeError: Cannot convert a Symbol value to a string", 1],
+        ["SyntaxError: WebSocket close reason must not be longer than 123 bytes when UTF-8 encoded.", 1],
+        [null, 2],
+        [null, 2],
+        [null, 2],
+    ]);
+});
+
+test("a socket's other arguments are checked in the platform's words", async () => {
+    const { constructed, ...result } = await target.ask("/conversions");
+    assert.deepEqual(Object.values(result).map((value) => (typeof value === "object" ? (text(value) ?? null) : value)), [
+        "arraybuffer",
+        wrongType("accept", "WebSocket", 1, "AcceptOptions"),
+        null,
+        "TypeError: Cannot convert a Symbol value to a string",
+        101,
+    ]);
+    const refused = (words) => `SyntaxError: WebSocket Constructor: ${words}`;
+    const url = "ws://127.0.0.1:1/a b";
+    assert.deepEqual(constructed.map(text), [
+        "TypeError: Failed to construct 'WebSocket': constructor parameter 1 is not of type 'string'.",
+        "TypeError: Cannot convert a Symbol value to a string",
+        refused("The url scheme must be ws or wss."),
+        refused("The url is invalid."),
+        refused("The url fragment must be empty."),
+        url,
+        refused("The protocols header cannot have repeating values."),
+        url,
+        refused("One of the protocol header tokens is invalid."),
+        refused("The protocol header token is invalid."),
+    ]);
+});
+
+test("a socket that is closed before it is connected says so in its own time", async () => {
+    const [state, send, accept, close, heard, events, ...later] = await target.ask("/outbound-early");
+    assert.deepEqual([state, heard], [0, 0]);
+    assert.equal(text(send), "TypeError: You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
+    assert.equal(text(accept), "TypeError: Websockets obtained from the 'new WebSocket()' constructor cannot call accept");
+    assert.deepEqual([close, ...later], [{}, {}, {}]);
+    assert.deepEqual(events, [["error", null, null, 3], ["close", 1006, "Failed to establish websocket connection", 3]]);
 });
 
 test("a Response has a socket exactly when it is a 101", async () => {
