@@ -8,7 +8,7 @@
 
 import { natives } from "./natives.js";
 
-/* file name without ".js" → its exports */
+/* file name without ".js" → () => its exports, which are all there once the main script has run */
 const shared = {};
 
 /** Files of the main script that late ones import. */

@@ -1,5 +1,8 @@
 /*
  * Files of the main script that late scripts import
+ *
+ * As functions: an object of all that a file exports would be made at each start. tools/embed.mjs writes
+ * out what is in it, and it is made when a late script asks for the file.
  */
 
 import { shareWithLate } from "./late.js";
@@ -18,6 +21,7 @@ import * as events from "./events.js";
 import * as fetch from "./fetch.js";
 import * as headers from "./headers.js";
 import * as inspect from "./inspect.js";
+import * as late from "./late.js";
 import * as nativesFile from "./natives.js";
 import * as pairList from "./pair_list.js";
 import * as request from "./request.js";
@@ -31,30 +35,31 @@ import * as url from "./url.js";
 import * as webidl from "./webidl.js";
 
 shareWithLate({
-  abort,
-  blob,
-  cf_base: base,
-  cf_errors: errors,
-  cf_sockets: sockets,
-  compat,
-  console,
-  crypto,
-  crypto_key: cryptoKey,
-  dom_exception: domException,
-  encoding,
-  events,
-  fetch,
-  headers,
-  inspect,
-  natives: nativesFile,
-  pair_list: pairList,
-  request,
-  response,
-  seldom,
-  serialize,
-  stack,
-  streams,
-  timers,
-  url,
-  webidl,
+  abort: () => abort,
+  blob: () => blob,
+  cf_base: () => base,
+  cf_errors: () => errors,
+  cf_sockets: () => sockets,
+  compat: () => compat,
+  console: () => console,
+  crypto: () => crypto,
+  crypto_key: () => cryptoKey,
+  dom_exception: () => domException,
+  encoding: () => encoding,
+  events: () => events,
+  fetch: () => fetch,
+  headers: () => headers,
+  inspect: () => inspect,
+  late: () => late,
+  natives: () => nativesFile,
+  pair_list: () => pairList,
+  request: () => request,
+  response: () => response,
+  seldom: () => seldom,
+  serialize: () => serialize,
+  stack: () => stack,
+  streams: () => streams,
+  timers: () => timers,
+  url: () => url,
+  webidl: () => webidl,
 });

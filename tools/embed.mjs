@@ -13,7 +13,7 @@
  * has too is taken from `options`, by name (late_shared.js).
  */
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -52,7 +52,7 @@ const shared = {
       if (!main.has(join(resolveDir, path))) return undefined;
       return { path: path.slice(2, -3), namespace: "shared" };
     });
-    build.onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({ contents: `module.exports = __options.${path};` }));
+    build.onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({ contents: `module.exports = __options.${path}();` }));
   },
 };
 
@@ -61,6 +61,32 @@ const tick = {
   name: "tick",
   setup(build) {
     build.onResolve({ filter: /^process\/$/ }, () => ({ path: resolve(dirname(entry), "node_tick.js") }));
+  },
+};
+
+/* What a file exports, by name. */
+async function exportsOf(path) {
+  const { metafile } = await build({ ...common, bundle: false, entryPoints: [path], format: "esm" });
+  return Object.values(metafile.outputs)[0].exports;
+}
+
+/* `import * as events` in late_shared.js becomes an import of each name, and `() => events` makes the
+ * object of them. */
+const sharing = {
+  name: "sharing",
+  setup(build) {
+    build.onLoad({ filter: /\/late_shared\.js$/ }, async ({ path }) => {
+      let contents = readFileSync(path, "utf8");
+      for (const [line, file, from] of contents.matchAll(/^import \* as (\w+) from "(.*)";$/gm)) {
+        const names = await exportsOf(join(dirname(path), from));
+        const imports = names.map((name) => `${name} as ${file}_${name}`);
+        const members = names.map((name) => `${name}: ${file}_${name}`);
+        contents = contents
+          .replace(line, () => `import { ${imports.join(", ")} } from "${from}";`)
+          .replace(`() => ${file},`, () => `() => ({ ${members.join(", ")} }),`);
+      }
+      return { contents };
+    });
   },
 };
 
@@ -77,7 +103,7 @@ const result = await build({
   legalComments: "none",
   banner: { js: "(function (__natives, __options) {" },
   footer: { js: "return __hooks; })" },
-  plugins: main !== null ? [tick, shared] : [tick],
+  plugins: [tick, main !== null ? shared : sharing],
 }).catch(() => process.exit(1)); /* esbuild has said why */
 
 const script = Buffer.from(result.outputFiles[0].contents);
