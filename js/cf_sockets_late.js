@@ -8,6 +8,7 @@
 
 import { natives, requireContext } from "./natives.js";
 import { finish, NOT_BYTES, NO_BUFFER, streams } from "./streams.js";
+import { URL } from "./url.js";
 import { checkDictionary, finishClass, INTERNAL, isBufferSource, isObject, toDOMString } from "./webidl.js";
 
 const HOST_CHARS_MAX = 255;
@@ -206,6 +207,7 @@ export class Socket {
   }
 
   get closed() {
+    this.#pin();
     return this.#closed.promise;
   }
 
@@ -272,13 +274,29 @@ export class Socket {
     await ready;
   }
 
-  #over; /* settles when the connection is over */
+  /*
+   * C holds the promise of the connection's end, and must not hold the socket by it: one that nobody
+   * knows any longer is collected, and its connection closed. Unless somebody waits for `closed`.
+   */
+  #over = null; /* settles when the connection is over */
+  #isPinned = false;
 
   #attach(box, pipe, over) {
     this.#layer.box = box;
     this.#layer.pipe = pipe;
     this.#over = quiet(over);
-    over.catch(() => this.#layer.isOpen && this.#closed.resolve());
+    const weak = new WeakRef(this);
+    over.catch(() => weak.deref()?.#lost());
+    if (this.#isPinned) this.#pin();
+  }
+
+  #lost() {
+    if (this.#layer.isOpen) this.#closed.resolve();
+  }
+
+  #pin() {
+    this.#isPinned = true;
+    this.#over?.catch(() => this);
   }
 
   /* Nothing more comes: unless the script wants to go on writing, that is the end. */

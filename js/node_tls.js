@@ -9,6 +9,8 @@
 import { isIP } from "./node_address.js";
 import { Socket, kHandle, kWaits, normalizeArgs } from "./node_net.js";
 import { codedError, invalidType, optionNotImplemented, requireFunction, requireString } from "./node_errors.js";
+import { natives } from "./natives.js";
+import { URL } from "./url.js";
 
 /* -- TLSSocket ---------------------------------------------------------------------------------- */
 
@@ -274,8 +276,7 @@ function convertALPNProtocols(protocols, out) {
     if (ArrayBuffer.isView(protocols)) out.ALPNProtocols = new Uint8Array(protocols.buffer, protocols.byteOffset, protocols.byteLength).slice();
     return;
   }
-  const encoder = new TextEncoder();
-  const bytes = protocols.map((protocol) => encoder.encode(protocol));
+  const bytes = protocols.map((protocol) => natives.utf8_encode(`${protocol}`));
   const long = bytes.findIndex((each) => each.length > 255);
   if (long >= 0)
     throw codedError(
