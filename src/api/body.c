@@ -26,7 +26,6 @@ struct body_wait {
     struct pending pending;
     struct js_deferred *deferred;
     struct body_end *end; /* a reference */
-    bool ready;           /* on its way */
 };
 
 static void end_unref(struct body_end *end)
@@ -100,17 +99,15 @@ static void wait_drop(struct pending *pending)
 }
 
 /* Whoever waits looks again. */
-static void wait_ready(struct body_end *end)
+static void look_again(struct body_end *end)
 {
-    if (end->wait == NULL || end->wait->ready)
-        return;
-    end->wait->ready = true;
-    pending_ready(&end->wait->pending);
+    if (end->wait != NULL)
+        pending_ready(&end->wait->pending);
 }
 
 static void news(struct pipe_watch *watch)
 {
-    wait_ready(container_of(watch, struct body_end, watch));
+    look_again(container_of(watch, struct body_end, watch));
 }
 
 /* What pipe_read() says, as a value; NULL: nothing there yet. An error is put into *thrown. */
@@ -145,7 +142,6 @@ static void wait_run(struct pending *pending)
     JSValueRef thrown = NULL;
     JSValueRef value;
 
-    wait->ready = false;
     if (end->writes) {
         if (end->pipe != NULL && pipe_room(end->pipe) == 0 && !pipe_cancelled(end->pipe)) {
             pending_bind(pending, context, HOLD_IO);
@@ -283,7 +279,7 @@ static JSValueRef body_pipe_cancel(struct js_call *call)
     if (end->pipe != NULL) {
         pipe_cancel(end->pipe);
         end_over(end);
-        wait_ready(end);
+        look_again(end);
     }
     return call->realm->undefined;
 }

@@ -266,6 +266,14 @@ test("what an object writes to a connection waits for what it has stored", async
     });
 });
 
+test("what arrives while an object lets nothing in is there afterwards", async () => {
+    const slowly = (socket) => {
+        setTimeout(() => socket.write("a"), 50);
+        setTimeout(() => socket.end(), 200);
+    };
+    await serving(slowly, async (port) => assert.deepEqual(await keeper("gate", "behindTheGate", `port=${port}`), ["a", true]));
+});
+
 test("an object that is reset loses its connections", async () => {
     await serving(echo, async (port, seen) => {
         await keeper("reset", "open", `port=${port}`);
