@@ -322,8 +322,9 @@ test("kill -9: no acknowledged change is lost, no number comes twice", { timeout
         }
         client.cut();
     };
-    await survives(server, { work, check, kills: Number(process.env.SYSTEM_KILLS ?? 24) });
-    assert.ok(seqs.size > 10, `${seqs.size} changes`);
+    const kills = Number(process.env.SYSTEM_KILLS ?? 24);
+    await survives(server, { work, check, kills });
+    assert.ok(seqs.size >= kills / 2, `${seqs.size} changes, ${kills} kills`); /* or hardly anything was tested */
 });
 
 /* ---- the parts that need no server ---- */
