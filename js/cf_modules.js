@@ -10,7 +10,7 @@ import { DurableObject, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint } from "
 import { asyncHooksModule } from "./cf_async_hooks.js";
 import { compat } from "./compat.js";
 import { ServiceStub } from "./cf_namespace.js";
-import { RpcPromise, RpcProperty, RpcStub } from "./cf_rpc.js";
+import { rpc } from "./cf_rpc.js";
 import { sockets } from "./cf_sockets.js";
 import { nodeModules, setProcessSources } from "./node_modules.js";
 
@@ -61,9 +61,15 @@ const builtins = {
     WorkerEntrypoint,
     WorkflowEntrypoint,
     RpcTarget,
-    RpcStub,
-    RpcPromise,
-    RpcProperty,
+    get RpcStub() {
+      return rpc().RpcStub;
+    },
+    get RpcPromise() {
+      return rpc().RpcPromise;
+    },
+    get RpcProperty() {
+      return rpc().RpcProperty;
+    },
     ServiceStub,
     env: forward(() => current.env),
     exports: forward(() => current.exports),

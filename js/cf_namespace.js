@@ -5,7 +5,7 @@
  * here it is its hex text.
  */
 
-import { natives, requireContext } from "./natives.js";
+import { checkOwner, natives, requireContext, runningContext } from "./natives.js";
 import { newRequest } from "./request.js";
 import { sendContent, sendRequest } from "./fetch.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
@@ -15,8 +15,7 @@ import { dataCloneError } from "./serialize_format.js";
 import { METHOD, receiveError } from "./cf_errors.js";
 import { fetcherHelpers } from "./cf_fetcher.js";
 import { sockets } from "./cf_sockets.js";
-import { arrival, makeProperty } from "./cf_rpc.js";
-import { packArguments, send, setStubMakers, sources } from "./cf_rpc_values.js";
+import { rpc, sources } from "./cf_rpc.js";
 
 const NAME_BYTES_MAX = 1024;
 const NAME_KEPT_MAX = 128; // longer names are derived each time
@@ -162,18 +161,20 @@ const orUndefined = (text) => (text === "" ? undefined : text);
 
 let stubFetch;
 
-/* What is behind a stub of an object: also where its remote methods are called (cf_rpc.js).
+/* What is behind a stub of an object: also where its remote methods are called (cf_rpc_late.js).
  * Also of an entrypoint: its name is the index, and its props are the name; there is no hex. */
 class DurableObjectStub {
   #index;
   #hex;
   #name;
+  #owner; // 0: anybody's, as entrypoints are
   #broken; // after a reset the stub is good for nothing (§2.3.5)
 
   constructor(index, hex, name) {
     this.#index = index;
     this.#hex = hex;
     this.#name = name;
+    this.#owner = hex === undefined ? 0 : runningContext();
   }
 
   get hex() {
@@ -201,11 +202,16 @@ class DurableObjectStub {
     return error;
   }
 
+  #require() {
+    requireContext();
+    checkOwner(this.#owner, "OutgoingFactory");
+    if (this.#broken !== undefined) throw this.#broken();
+  }
+
   #fetch(args) {
     try {
       const request = newRequest(compat.flags.durableObjectFetchRequiresFullUrl ? args[0] : fullUrl(args[0]), args[1]);
-      requireContext();
-      if (this.#broken !== undefined) throw this.#broken();
+      this.#require();
       const answer = sendRequest(request, (job) => this.#hop(job));
       return answer.then(undefined, (parcel) => {
         throw Array.isArray(parcel) ? this.#receive(parcel) : parcel;
@@ -225,8 +231,8 @@ class DurableObjectStub {
 
   /** Promise of the Arrival that `path` called with `args` gives, or reading it. */
   call([method, ...path], args) {
-    requireContext();
-    if (this.#broken !== undefined) throw this.#broken();
+    this.#require();
+    const { arrival, packArguments, send } = rpc();
     const deep = path.length > 0;
     const answer =
       args === undefined && !deep
@@ -242,6 +248,7 @@ class DurableObjectStub {
   /** What a stub of the same object is made of elsewhere: the arguments of makeServiceStub(). */
   describe() {
     if (this.#hex === undefined) throw dataCloneError("A stub of an entrypoint cannot be sent over RPC by Dormouse.");
+    checkOwner(this.#owner, "OutgoingFactory");
     return [natives.namespace_number(this.#index), this.#hex, this.#name];
   }
 
@@ -284,13 +291,11 @@ export class ServiceStub {
 finishClass(ServiceStub);
 Object.defineProperty(ServiceStub.prototype, Symbol.toStringTag, { value: "Fetcher", configurable: true });
 
-function makeServiceStub(number, hex, name) {
+export function makeServiceStub(number, hex, name) {
   const index = natives.namespace_find(number);
   if (index === undefined) throw new Error("The class of this stub's Durable Object is not known to the code that received it.");
   return wrapStub(Object.create(ServiceStub.prototype), new DurableObjectStub(index, hex, name), () => makeServiceStub(number, hex, name));
 }
-
-setStubMakers({ makeServiceStub });
 
 /** A stub of an entrypoint of this Worker; `props` is JSON text or undefined. */
 export function makeEntrypoint(name, props) {
@@ -323,7 +328,7 @@ function wrapStub(target, inner, dup) {
       if (isHelper(property)) return (helpers ??= fetcherHelpers(fetchOf(inner)))[property];
       if (property === "then" || !compat.flags.rpc) return undefined;
       if (property === "dup") return dup;
-      return makeProperty(inner, [property]);
+      return rpc().makeProperty(inner, [property]);
     },
     has(object, property) {
       return property in object || (typeof property === "string" && (compat.flags.rpc || property === "fetch" || property === "connect" || isHelper(property)));

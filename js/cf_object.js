@@ -12,7 +12,7 @@ import { INTERNAL } from "./webidl.js";
 import { respond } from "./cf_respond.js";
 import { METHOD, receiveError, sendError } from "./cf_errors.js";
 import { DurableObjectState } from "./cf_state.js";
-import { answerCall, answerTarget, MethodThrew, releaseTarget } from "./cf_rpc.js";
+import { MethodThrew, releaseTarget, rpc } from "./cf_rpc.js";
 import { forgetSocket, replyToClose, wrapHibernatable } from "./cf_websocket.js";
 
 const HANDLERS = ["fetch", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"];
@@ -86,7 +86,7 @@ export function deliverCall(record, event, name, args, boxes, target) {
     else fail(event, error, target !== undefined && record !== undefined ? METHOD : 0);
   };
   try {
-    const answer = target === undefined ? answerCall(record.instance, record.kind, name, args, boxes, give) : answerTarget(target, args, boxes, give);
+    const answer = target === undefined ? rpc().answerCall(record.instance, record.kind, name, args, boxes, give) : rpc().answerTarget(target, args, boxes, give);
     answer.catch(failed);
   } catch (error) {
     failed(error);

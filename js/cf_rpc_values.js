@@ -14,8 +14,7 @@
 
 import { natives } from "./natives.js";
 import { compat } from "./compat.js";
-import { serialize, setRemoteName } from "./serialize.js";
-import { deserialize } from "./deserialize.js";
+import { deserialize, serialize, setRemoteName } from "./serialize.js";
 import { dataCloneError } from "./serialize_format.js";
 import { DOMException, isDOMException } from "./dom_exception.js";
 import { isAbortSignal } from "./abort.js";
@@ -29,6 +28,8 @@ import { isLoaded } from "./late.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE, BODY_STRING, isReadableStream, readableStreamFromPipe, streamFromBytes, streamLength, streams, takeSource } from "./streams.js";
 import { isBufferSource } from "./webidl.js";
 import { RpcTarget } from "./cf_base.js";
+import { makeServiceStub } from "./cf_namespace.js";
+import { refuseTarget, sources } from "./cf_rpc.js";
 
 const SIZE_MAX = 32 * 1024 * 1024;
 const EMBEDDED_MAX = 64 * 1024; // content up to this size travels with the value
@@ -49,26 +50,18 @@ const PREMATURE = "ReadableStream received over RPC disconnected prematurely.";
 const WRITER_GONE = "WritableStream received over RPC was disconnected because the remote execution context has ended.";
 const TOO_MANY = "Too many RPC stubs are in use. Dispose of those that are not needed any more.";
 const READER_LOCKED = "The ReadableStream has been locked to a reader.";
-const REMOTE_ONLY = "Remote RPC references can only be serialized for RPC.";
 
-/** Stubs of every kind → what calls go through: a Reference, or the source of an object's stub. */
-export const sources = new WeakMap();
-
-/** Makes the stub of a reference; cf_rpc.js. */
+/** Makes the stub of a reference; cf_rpc_late.js. */
 let makeStub;
-/** Makes the stub of an object that arrived; cf_namespace.js. */
-let makeServiceStub;
 /** The class of what is of RPC and no stub, and cannot travel. */
 let nameUnsendable;
 
 export function setStubMakers(makers) {
-  makeStub = makers.makeStub ?? makeStub;
-  makeServiceStub = makers.makeServiceStub ?? makeServiceStub;
-  nameUnsendable = makers.nameUnsendable ?? nameUnsendable;
+  ({ makeStub, nameUnsendable } = makers);
 }
 
 setRemoteName((value) => {
-  if (value instanceof RpcTarget) throw dataCloneError(REMOTE_ONLY);
+  refuseTarget(value);
   const source = sources.get(value);
   if (source !== undefined) return source instanceof Reference ? "RpcStub" : undefined;
   return nameUnsendable(value);

@@ -16,7 +16,7 @@ import { sendError } from "./cf_errors.js";
 import { current, requireModule } from "./cf_modules.js";
 import { makeEntrypoint, makeLoopback, makeNamespace } from "./cf_namespace.js";
 import { constructObject } from "./cf_object.js";
-import { answerCall, MethodThrew } from "./cf_rpc.js";
+import { MethodThrew, rpc } from "./cf_rpc.js";
 import { respond } from "./cf_respond.js";
 import { lateScript } from "./late.js";
 import { finishClass } from "./webidl.js";
@@ -267,7 +267,7 @@ export function serveCall(event, name, props, method, args, boxes) {
   const failed = (error) => fail(event, error instanceof MethodThrew ? error.thrown : error);
   try {
     const { instance } = entrypointOf(name, props);
-    answerCall(instance, "entrypoint", method, args, boxes, (bytes, out) => natives.event_value(event, bytes, out)).catch(failed);
+    rpc().answerCall(instance, "entrypoint", method, args, boxes, (bytes, out) => natives.event_value(event, bytes, out)).catch(failed);
   } catch (error) {
     failed(error);
   }

@@ -9,6 +9,7 @@ import { shareWithLate } from "./late.js";
 import * as abort from "./abort.js";
 import * as base from "./cf_base.js";
 import * as blob from "./blob.js";
+import * as body from "./body.js";
 import * as compat from "./compat.js";
 import * as console from "./console.js";
 import * as crypto from "./crypto.js";
@@ -16,6 +17,8 @@ import * as cryptoKey from "./crypto_key.js";
 import * as domException from "./dom_exception.js";
 import * as encoding from "./encoding.js";
 import * as errors from "./cf_errors.js";
+import * as namespace from "./cf_namespace.js";
+import * as rpc from "./cf_rpc.js";
 import * as sockets from "./cf_sockets.js";
 import * as events from "./events.js";
 import * as fetch from "./fetch.js";
@@ -28,6 +31,7 @@ import * as request from "./request.js";
 import * as response from "./response.js";
 import * as seldom from "./seldom.js";
 import * as serialize from "./serialize.js";
+import * as serializeFormat from "./serialize_format.js";
 import * as stack from "./stack.js";
 import * as streams from "./streams.js";
 import * as timers from "./timers.js";
@@ -37,8 +41,11 @@ import * as webidl from "./webidl.js";
 shareWithLate({
   abort: () => abort,
   blob: () => blob,
+  body: () => body,
   cf_base: () => base,
   cf_errors: () => errors,
+  cf_namespace: () => namespace,
+  cf_rpc: () => rpc,
   cf_sockets: () => sockets,
   compat: () => compat,
   console: () => console,
@@ -57,6 +64,7 @@ shareWithLate({
   response: () => response,
   seldom: () => seldom,
   serialize: () => serialize,
+  serialize_format: () => serializeFormat,
   stack: () => stack,
   streams: () => streams,
   timers: () => timers,

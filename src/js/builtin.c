@@ -27,6 +27,7 @@ JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *buil
 static const struct js_builtin *const late_scripts[] = {
     &js_builtin_cf_assets,
     &js_builtin_cf_kv,
+    &js_builtin_cf_rpc,
     &js_builtin_cf_scheduled,
     &js_builtin_cf_sockets,
     &js_builtin_crypto_algorithms,

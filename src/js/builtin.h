@@ -26,6 +26,7 @@ extern const struct js_builtin js_builtin_config; /* js/config_main.js: reads pr
 /* Parts of the platform that are evaluated on demand (js/late.js). */
 extern const struct js_builtin js_builtin_cf_assets;
 extern const struct js_builtin js_builtin_cf_kv;
+extern const struct js_builtin js_builtin_cf_rpc;
 extern const struct js_builtin js_builtin_cf_scheduled;
 extern const struct js_builtin js_builtin_crypto_algorithms;
 extern const struct js_builtin js_builtin_cf_sockets;
