@@ -16,10 +16,10 @@ export function shareWithLate(files) {
   Object.assign(shared, files);
 }
 
-/** A function that returns the exports of a script. */
-export function lateScript(name) {
+/** A function that returns the exports of a script; `more` has further files that it imports. */
+export function lateScript(name, more) {
   let exports = null;
-  const load = () => (exports ??= natives.builtin_late(name, natives, shared));
+  const load = () => (exports ??= natives.builtin_late(name, natives, more === undefined ? shared : { ...shared, ...more }));
   load.isLoaded = () => exports !== null;
   return load;
 }

@@ -4,7 +4,7 @@
 
 import { natives } from "./natives.js";
 import { Buffer } from "./node_buffer.js";
-import stream from "./node_stream.js";
+import { stream } from "./node_stream.js";
 import { StringDecoder } from "./node_string_decoder.js";
 import { isObject } from "./webidl.js";
 import { ANY_BYTES, UINT32_MAX, codedError, cryptoError, findDigest, invalidType, requireInteger, requireString, toBytes } from "./node_crypto_check.js";

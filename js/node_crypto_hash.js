@@ -4,7 +4,7 @@
 
 import { natives } from "./natives.js";
 import { Buffer } from "./node_buffer.js";
-import stream from "./node_stream.js";
+import { stream } from "./node_stream.js";
 import { isBufferSource, bytesOf } from "./webidl.js";
 import {
   ANY_BYTES,

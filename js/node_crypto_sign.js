@@ -3,7 +3,7 @@
  */
 
 import { natives } from "./natives.js";
-import stream from "./node_stream.js";
+import { stream } from "./node_stream.js";
 import { isObject } from "./webidl.js";
 import { cryptoError, findDigest, invalidType, invalidValue, later, output, requireFunction, requireString, toBytes } from "./node_crypto_check.js";
 import { privateBox, publicBox } from "./node_crypto_keys.js";

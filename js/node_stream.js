@@ -100,4 +100,6 @@ export const consumers = {
   blob: async (source) => new globalThis.Blob([await gather(source)]),
 };
 
+/* Under a name as well, for scripts of their own. */
+export { stream };
 export default stream;

@@ -35,10 +35,12 @@ const common = {
   logLevel: "warning",
 };
 
-/* The files of the main script, if this is one that is evaluated after it. */
+/* The files of the main script, if this is one that is evaluated after it; of node_late.js, too, if
+ * that evaluates it. */
 async function filesOfMain() {
   if (name === "js" || name === "config") return null;
-  const main = await build({ ...common, entryPoints: [join(dirname(entry), "main.js")] });
+  const hosts = name === "node_crypto" ? ["main.js", "node_late.js"] : ["main.js"];
+  const main = await build({ ...common, entryPoints: hosts.map((host) => join(dirname(entry), host)), outdir: "/" });
   return new Set(Object.keys(main.metafile.inputs).map((path) => resolve(path)));
 }
 

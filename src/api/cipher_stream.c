@@ -224,6 +224,7 @@ int cipher_stream_update(struct cipher_stream *stream, struct bytes data, struct
     int len = 0;
 
     ASSERT(stream->context != NULL);
+    ERR_clear_error();
     if (data.len > INT_MAX - 2 * EVP_MAX_BLOCK_LENGTH)
         return CIPHER_STREAM_FAILED;
     if (data.len == 0)
@@ -242,6 +243,7 @@ int cipher_stream_finish(struct cipher_stream *stream, struct buf *out)
     bool done;
 
     ASSERT(context != NULL);
+    ERR_clear_error(); /* a wrong tag leaves none of its own */
     done = (!stream->authenticated || stream->encrypt || stream->has_tag) &&
            EVP_CipherFinal_ex(context, buf_reserve(out, 2 * EVP_MAX_BLOCK_LENGTH), &len) == 1;
     if (done && stream->authenticated && stream->encrypt) {

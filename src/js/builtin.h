@@ -33,6 +33,7 @@ extern const struct js_builtin js_builtin_cf_sockets;
 extern const struct js_builtin js_builtin_html_rewriter;
 extern const struct js_builtin js_builtin_inspect;
 extern const struct js_builtin js_builtin_node;
+extern const struct js_builtin js_builtin_node_crypto;
 extern const struct js_builtin js_builtin_seldom;
 extern const struct js_builtin js_builtin_source_map;
 extern const struct js_builtin js_builtin_streams;

@@ -15,7 +15,7 @@
 enum {
     JS_NAMES_BITS = 10,
     JS_NAMES_MAX = 1 << JS_NAMES_BITS,
-    JS_SCRIPTS_MAX = 16, /* the prelude, and what js_builtin_…() has */
+    JS_SCRIPTS_MAX = 24, /* the prelude, and what js_builtin_…() has */
 };
 
 struct js_box;
