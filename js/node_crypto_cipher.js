@@ -73,7 +73,7 @@ class Cipher extends stream.Transform {
 
   final(outputEncoding) {
     const result = this._native("cipher_final");
-    if (result === null) throw badState("final");
+    if (result === null) throw cryptoError("INVALID_STATE", "Invalid state");
     return this.#text(result, outputEncoding, true);
   }
 

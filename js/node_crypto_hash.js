@@ -87,15 +87,11 @@ export class Hmac extends Digesting {
     requireString(algorithm, "hmac");
     const secret = secretBytes(key, "key", options?.encoding);
     const name = requireDigest(algorithm, "hmac");
-    const [length, size, isAnyLength] = natives.digest_info(name);
-    if (isAnyLength || length === 0) throw cryptoError("INVALID_DIGEST", `Invalid digest: ${algorithm}`, TypeError);
+    const inner = natives.digest_create_keyed(name, secret, 0x36);
+    if (inner === null) throw cryptoError("INVALID_DIGEST", `Invalid digest: ${algorithm}`, TypeError);
     super(options);
-    const block = new Uint8Array(size);
-    block.set(secret.byteLength > size ? new Uint8Array(natives.digest(name, secret)) : secret);
-    this.#inner = natives.digest_create(name);
-    this.#outer = natives.digest_create(name);
-    natives.digest_update(this.#inner, block.map((byte) => byte ^ 0x36));
-    natives.digest_update(this.#outer, block.map((byte) => byte ^ 0x5c));
+    this.#inner = inner;
+    this.#outer = natives.digest_create_keyed(name, secret, 0x5c);
   }
   update(data, encoding) {
     if (this.#inner === null) throw finalized();

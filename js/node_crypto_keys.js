@@ -97,7 +97,7 @@ export class SecretKeyObject extends KeyObject {
 
 class AsymmetricKeyObject extends KeyObject {
   get asymmetricKeyType() {
-    return natives.key_details(materialOf(this))[0];
+    return natives.key_type(materialOf(this));
   }
 
   get asymmetricKeyDetails() {
@@ -188,7 +188,7 @@ function exportJwk(key) {
   return { crv, ...(isPrivate ? { d: base64url(parts[1]) } : {}), x: base64url(parts[0]), kty: "OKP" };
 }
 
-const invalidJwk = () => cryptoError("INVALID_JWK", "Invalid JWK data", TypeError);
+const invalidJwk = (kty) => cryptoError("INVALID_JWK", kty === "OKP" ? "Invalid JWK data" : `Invalid JWK ${kty} key`, TypeError);
 
 function importJwk(jwk, wantsPrivate) {
   requireObject(jwk, "key.key");
@@ -213,7 +213,7 @@ function importJwk(jwk, wantsPrivate) {
     requireOneOf(jwk.crv, "key.crv", Object.keys(OKP));
     box = natives.key_import(OKP[jwk.crv], "components", [part("x"), isPrivate ? part("d") : undefined], undefined, isPrivate);
   }
-  if (box === null) throw invalidJwk();
+  if (box === null) throw invalidJwk(jwk.kty);
   return isPrivate && !wantsPrivate ? natives.key_public(box) : box;
 }
 
@@ -233,13 +233,29 @@ function passphraseOf({ passphrase, encoding }) {
 }
 
 function readKey(data, { format = "pem", type, ...rest }, wantsPrivate) {
-  requireString(format, "key.format");
-  if (format !== "pem" && format !== "der") throw invalidValue("key.format", format);
+  requireString(format, "options.format");
+  if (format !== "pem" && format !== "der") throw invalidValue("options.format", format);
   if (format === "der") {
-    if (!["pkcs1", "pkcs8", "sec1", "spki"].includes(type) || (wantsPrivate && type === "spki")) throw invalidValue("key.type", type);
+    if (!["pkcs1", "pkcs8", "sec1", "spki"].includes(type) || (wantsPrivate && type === "spki")) throw invalidValue("options.type", type);
   }
   const box = natives.key_read(data, format === "pem", format === "der" ? type : undefined, passphraseOf(rest), wantsPrivate);
   if (box === null) throw codedError(TypeError, "ERR_MISSING_PASSPHRASE", "Passphrase required for encrypted key");
+  return box;
+}
+
+/* Reading PEM takes ten times as long as checking a signature with what was read, and programs hand in the
+ * same few texts again and again; boxes do not change, so that all may have the same. */
+const KEPT_MAX = 16;
+const kept = { true: new Map(), false: new Map() };
+
+function readText(text, wantsPrivate) {
+  const boxes = kept[wantsPrivate];
+  let box = boxes.get(text);
+  if (box === undefined) {
+    box = readKey(Buffer.from(text), {}, wantsPrivate);
+    if (boxes.size === KEPT_MAX) boxes.delete(boxes.keys().next().value);
+    boxes.set(text, box);
+  }
   return box;
 }
 
@@ -253,12 +269,15 @@ const isAnyKey = (value) => isKeyObject(value) || isCryptoKey(value);
 
 function boxFrom(key, wantsPrivate, allowed, isUse) {
   if (isAnyKey(key)) return boxOf(key, allowed);
-  if (isBytes(key)) return readKey(toBytes(key, "key", "utf8"), {}, wantsPrivate);
+  if (typeof key === "string") return readText(key, wantsPrivate);
+  if (isBytes(key)) return readKey(toBytes(key, "key"), {}, wantsPrivate);
   if (!isObject(key)) throw invalidType("key", isUse ? KEY_BYTES : MAKING_BYTES, key);
   const inner = key.key;
   if (isAnyKey(inner)) return boxOf(inner, allowed);
   if (key.format === "jwk") return importJwk(inner, wantsPrivate);
   if (!isBytes(inner)) throw invalidType("key.key", KEY_BYTES, inner);
+  const { format = "pem", passphrase, encoding } = key;
+  if (typeof inner === "string" && format === "pem" && passphrase === undefined && encoding === undefined) return readText(inner, wantsPrivate);
   return readKey(toBytes(inner, "key.key", key.encoding), key, wantsPrivate);
 }
 
@@ -275,6 +294,7 @@ export function createPrivateKey(key) {
 
 export function createPublicKey(key) {
   if (isKeyObject(key) && key.type === "public") return key;
+  if (isKeyObject(key) && key.type === "secret") throw wrongType("secret", "private");
   const box = boxFrom(key, false, ["private", "public"], false);
   return makeKey("public", natives.key_public(box));
 }

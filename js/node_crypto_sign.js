@@ -63,7 +63,7 @@ class Signing extends stream.Writable {
   }
 }
 
-const signsData = (box) => ["ed25519", "ed448"].includes(natives.key_details(box)[0]);
+const signsData = (box) => ["ed25519", "ed448"].includes(natives.key_type(box));
 
 export class Sign extends Signing {
   sign(options, encoding) {

@@ -11,6 +11,7 @@
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <string.h>
 
 #include "api/hash.h"
 #include "api/pure.h"
@@ -120,6 +121,50 @@ static JSValueRef digest_create(struct js_call *call)
         return js_throw_error(call, "The digest failed.");
     }
     return box_digest(call, context);
+}
+
+/* Half of an HMAC (RFC 2104): a digest of the key, each byte changed by `pad`. */
+static bool start_keyed(EVP_MD_CTX *context, const EVP_MD *hash, struct bytes key, uint8_t pad)
+{
+    uint8_t block[EVP_MAX_BLOCK_LENGTH * 8];
+    size_t block_len = (size_t)EVP_MD_get_block_size(hash);
+    unsigned len = 0;
+    bool done;
+    size_t i;
+
+    ASSERT(block_len <= sizeof block && EVP_MAX_MD_SIZE <= sizeof block);
+    memset(block, 0, sizeof block);
+    if (key.len > block_len && EVP_Digest(key.data, key.len, block, &len, hash, NULL) != 1)
+        return false;
+    if (key.len <= block_len && key.len > 0)
+        memcpy(block, key.data, key.len);
+    for (i = 0; i < block_len; i++)
+        block[i] ^= pad;
+    done = EVP_DigestInit_ex(context, hash, NULL) == 1 &&
+           EVP_DigestUpdate(context, block, block_len) == 1;
+    OPENSSL_cleanse(block, sizeof block);
+    return done;
+}
+
+/* digest_create_keyed(name, key, pad) -> box | null */
+static JSValueRef digest_create_keyed(struct js_call *call)
+{
+    const EVP_MD *hash;
+    EVP_MD_CTX *context;
+    struct bytes key;
+    int64_t pad;
+
+    if (!arg_hash(call, 0, &hash) || !js_arg_bytes(call, 1, &key) ||
+        !js_arg_integer(call, 2, 0, UINT8_MAX, &pad))
+        return NULL;
+    if (hash == NULL || (EVP_MD_get_flags(hash) & EVP_MD_FLAG_XOF) != 0)
+        return call->realm->null;
+    context = EVP_MD_CTX_new();
+    ASSERT(context != NULL);
+    if (start_keyed(context, hash, key, (uint8_t)pad))
+        return box_digest(call, context);
+    EVP_MD_CTX_free(context);
+    return js_throw_error(call, "The digest failed.");
 }
 
 /* digest_update(box, bytes) */
@@ -365,6 +410,7 @@ static JSValueRef timing_safe_equal(struct js_call *call)
 #define DIGEST_NATIVES(X)                           \
     X("digest", digest_whole, 2)                          \
     X("digest_create", digest_create, 1)            \
+    X("digest_create_keyed", digest_create_keyed, 3) \
     X("digest_update", digest_update, 2)            \
     X("digest_finish", digest_finish, 1)            \
     X("digest_clone", digest_clone, 1)              \

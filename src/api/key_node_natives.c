@@ -105,6 +105,14 @@ static JSValueRef key_public(struct js_call *call)
     return key != NULL ? key_box_make(call, key_public_half(key)) : NULL;
 }
 
+/* key_type(box) -> string */
+static JSValueRef key_type_native(struct js_call *call)
+{
+    const struct key *key = js_arg_box(call, 0, &key_box);
+
+    return key != NULL ? js_word(call->realm, key_type_name(key_type(key))) : NULL;
+}
+
 /* key_details(box) -> [type, bits, exponent, divisorBits, curve, saltLength, hash, mgf1Hash] */
 static JSValueRef key_details(struct js_call *call)
 {
@@ -314,6 +322,7 @@ static JSValueRef node_rsa(struct js_call *call)
     X("key_write", key_write_native, 3)         \
     X("key_equals", key_equals_native, 2)       \
     X("key_public", key_public, 1)              \
+    X("key_type", key_type_native, 1)           \
     X("key_details", key_details, 1)            \
     X("key_generate_ec", generate_ec, 2)        \
     X("key_generate_pss", generate_pss, 4)      \
