@@ -8,6 +8,7 @@
  *   kind, data   BODY_* and what it names
  *   length       bytes in all if known, else undefined
  *   stream       the ReadableStream, once somebody asked
+ *   owner        the context that made it
  *   used         consumed without a stream
  *   block        headers as C gave them, until `headers` is made of them
  *   headers      the Headers, or null while nobody looked
@@ -23,6 +24,7 @@ import { isURLSearchParams } from "./url.js";
 import { Headers, headersFromBlock, getHeader, setHeader } from "./headers.js";
 import {
   streams,
+  checkSourceOwner,
   BODY_NONE,
   BODY_BYTES,
   BODY_STREAM,
@@ -102,9 +104,9 @@ function streamOf(inner) {
   if (inner.stream !== null) return inner.stream;
   const { kind, data } = inner;
   if (kind === BODY_NONE) return null;
-  if (kind === BODY_STRING) inner.stream = streamFromString(data);
-  else if (kind === BODY_BYTES) inner.stream = streamFromBytes(data);
-  else inner.stream = readableStreamFromPipe(data, inner.length);
+  if (kind === BODY_STRING) inner.stream = streamFromString(data, inner.owner);
+  else if (kind === BODY_BYTES) inner.stream = streamFromBytes(data, inner.owner);
+  else inner.stream = readableStreamFromPipe(data, inner.length, inner.owner);
   if (inner.used) consumeStream(inner.stream);
   return inner.stream;
 }
@@ -118,6 +120,7 @@ export function takeBody(inner) {
   if (kind === BODY_NONE) return { kind, data: null, length: 0 };
   if (isUsed(inner)) throw new TypeError(USED_TEXT);
   if (stream === null) {
+    checkSourceOwner(inner.owner);
     inner.used = true;
     return { kind, data, length };
   }
@@ -132,6 +135,7 @@ export function teeBody(inner) {
   const { kind, data, length } = inner;
   if (kind === BODY_NONE) return { kind, data, length, stream: null };
   if (isUsed(inner) || inner.stream?.locked) throw new TypeError("This ReadableStream is currently locked to a reader,");
+  if (kind !== BODY_STREAM) checkSourceOwner(inner.owner);
   if (kind === BODY_STRING || kind === BODY_BYTES) return { kind, data, length, stream: null };
   const [mine, theirs] = streamOf(inner).tee();
   inner.kind = BODY_STREAM;

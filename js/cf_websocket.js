@@ -10,10 +10,12 @@ import { CloseEvent, ErrorEvent, Event, EventTarget, MessageEvent, defineEventHa
 import { DOMException } from "./dom_exception.js";
 import { Blob } from "./blob.js";
 import { compat } from "./compat.js";
-import { natives, requireContext } from "./natives.js";
+import { checkOwner, natives, requireContext, runningContext } from "./natives.js";
 import { deserialize, serialize } from "./serialize.js";
 import { describeThrown } from "./stack.js";
 import { checkDictionary, defineConstants, exposeClass, finishClass, INTERNAL, toDOMString, toInt32 } from "./webidl.js";
+
+const TYPE = "Native"; // what the platform calls an end that belongs to another context
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -43,6 +45,7 @@ const NOT_ACCEPTED = "You must call one of accept() or state.acceptWebSocket() o
 let boxOf, useOf, setUse, setPeer, peerOf, deliver;
 
 export class WebSocket extends EventTarget {
+  #owner = runningContext();
   #box; // native socket; undefined while an outgoing one connects
   #use = LOOSE;
   #peer; // the other end of a pair made here
@@ -90,6 +93,7 @@ export class WebSocket extends EventTarget {
 
   accept(options) {
     checkDictionary(options, 1, "AcceptOptions", "accept", "WebSocket");
+    checkOwner(this.#owner, TYPE);
     switch (this.#use) {
       case ACCEPTED:
         return;
@@ -112,6 +116,7 @@ export class WebSocket extends EventTarget {
   send(message) {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'ArrayBuffer or ArrayBufferView or string'.");
     if (typeof message !== "string" && !ArrayBuffer.isView(message) && !(message instanceof ArrayBuffer)) message = toDOMString(message);
+    checkOwner(this.#owner, TYPE);
     if (this.#use === FAILED || this.#use === GIVEN_UP) return;
     if (this.#use === AWAY) throw new TypeError("Can't call WebSocket send() after it was used in a response.");
     if (this.#use === LOOSE || this.#use === AWAITING) throw new TypeError(NOT_ACCEPTED);
@@ -121,6 +126,7 @@ export class WebSocket extends EventTarget {
   }
 
   close(code, reason) {
+    checkOwner(this.#owner, TYPE);
     if (code !== undefined) {
       code = toInt32(code);
       const legal = compat.flags.pedanticWpt ? code === 1000 || (code >= 3000 && code <= 4999) : code >= 1000 && code <= 4999 && code !== 1004 && code !== 1005 && code !== 1006 && code !== 1015;
@@ -159,6 +165,7 @@ export class WebSocket extends EventTarget {
   }
 
   get readyState() {
+    checkOwner(this.#owner, TYPE);
     if (this.#use === AWAITING) return CONNECTING;
     if (this.#use === GIVEN_UP) return OPEN;
     if (this.#use === FAILED) return CLOSED;
@@ -227,7 +234,10 @@ export class WebSocket extends EventTarget {
 
   static {
     boxOf = (socket) => socket.#box;
-    useOf = (socket) => socket.#use;
+    useOf = (socket) => {
+      checkOwner(socket.#owner, TYPE);
+      return socket.#use;
+    };
     setUse = (socket, use) => {
       socket.#use = use;
     };

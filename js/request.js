@@ -2,6 +2,7 @@
  * Request
  */
 
+import { runningContext } from "./natives.js";
 import { exposeClass, inspectors, isObject, toDOMString, INTERNAL } from "./webidl.js";
 import { compat } from "./compat.js";
 import { parseUrl, hrefOf } from "./url.js";
@@ -64,6 +65,7 @@ function makeInner(method, url) {
     headers: null,
     autoType: null,
     immutable: false,
+    owner: runningContext(),
     method,
     url,
     redirect: "follow",

@@ -2,6 +2,7 @@
  * Response
  */
 
+import { runningContext } from "./natives.js";
 import { exposeClass, inspectors, isObject, toDOMString, INTERNAL } from "./webidl.js";
 import { parseUrl } from "./url.js";
 import { Headers, isHeaders, copyHeaders, headersFromBlock } from "./headers.js";
@@ -30,6 +31,7 @@ function makeInner() {
     headers: null,
     autoType: null,
     immutable: false,
+    owner: runningContext(),
     status: 200,
     statusText: "",
     url: "",

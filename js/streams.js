@@ -12,7 +12,7 @@
 
 import "./early.js";
 import { isLoaded, lateScript } from "./late.js";
-import { natives } from "./natives.js";
+import { checkOwner, natives, runningContext } from "./natives.js";
 import { exposeLate, isBufferSource, bytesOf } from "./webidl.js";
 
 /** The classes: streams().ReadableStream and so on. */
@@ -53,10 +53,16 @@ export function streamLength(stream) {
   return stream[kLength];
 }
 
+/** Throw if what a body or a stream is made of belongs to another context. */
+export function checkSourceOwner(owner) {
+  checkOwner(owner, "ReadableStreamSource>");
+}
+
 /** The source of an untouched stream, { kind, data }, leaving the stream locked and empty; or null. */
 export function takeSource(stream) {
   const source = stream[kSource];
   if (source === undefined || source === null || stream._disturbed || stream.locked) return null;
+  checkSourceOwner(source.owner);
   stream[kSource] = null;
   consumeStream(stream);
   return source;
@@ -78,11 +84,12 @@ export function finish(controller) {
 export const NO_BUFFER = { highWaterMark: 0 };
 
 /** A byte stream over bytes that nobody changes. */
-export function streamFromBytes(bytes) {
+export function streamFromBytes(bytes, owner = runningContext()) {
   const stream = new (streams().ReadableStream)(
     {
       type: "bytes",
       pull(controller) {
+        checkSourceOwner(owner);
         stream[kSource] = null;
         if (bytes.byteLength > 0) controller.enqueue(bytes.slice());
         finish(controller);
@@ -90,16 +97,17 @@ export function streamFromBytes(bytes) {
     },
     NO_BUFFER,
   );
-  hide(stream, kSource, { kind: BODY_BYTES, data: bytes });
+  hide(stream, kSource, { kind: BODY_BYTES, data: bytes, owner });
   hide(stream, kLength, bytes.byteLength);
   return stream;
 }
 
-export function streamFromString(string) {
+export function streamFromString(string, owner = runningContext()) {
   const stream = new (streams().ReadableStream)(
     {
       type: "bytes",
       pull(controller) {
+        checkSourceOwner(owner);
         stream[kSource] = null;
         if (string !== "") controller.enqueue(natives.utf8_encode(string));
         finish(controller);
@@ -107,12 +115,12 @@ export function streamFromString(string) {
     },
     NO_BUFFER,
   );
-  hide(stream, kSource, { kind: BODY_STRING, data: string });
+  hide(stream, kSource, { kind: BODY_STRING, data: string, owner });
   return stream;
 }
 
 /** A byte stream of what C writes into a pipe. It is read no faster than the stream is. */
-export function readableStreamFromPipe(pipe, length) {
+export function readableStreamFromPipe(pipe, length, owner = runningContext()) {
   let controller;
   const deliver = (chunk) => {
     if (chunk === null) finish(controller);
@@ -120,6 +128,7 @@ export function readableStreamFromPipe(pipe, length) {
     else return pull();
   };
   const pull = () => {
+    checkSourceOwner(owner);
     stream[kSource] = null;
     const chunk = natives.pipe_read(pipe);
     return chunk === null || chunk instanceof Uint8Array ? deliver(chunk) : chunk.then(deliver);
@@ -132,13 +141,14 @@ export function readableStreamFromPipe(pipe, length) {
       },
       pull,
       cancel(reason) {
+        checkSourceOwner(owner);
         stream[kSource] = null;
         natives.pipe_cancel(pipe, reason);
       },
     },
     NO_BUFFER,
   );
-  hide(stream, kSource, { kind: BODY_PIPE, data: pipe });
+  hide(stream, kSource, { kind: BODY_PIPE, data: pipe, owner });
   if (length !== undefined) hide(stream, kLength, length);
   return stream;
 }

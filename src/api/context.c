@@ -10,6 +10,13 @@
     "connect()), setting a timeout, and generating random values are not allowed within global "   \
     "scope. To fix this error, perform this operation within a handler."
 
+/* Of what, twice, and where from. */
+#define FOREIGN_TEXT                                                                               \
+    "Cannot perform I/O on behalf of a different %s. I/O objects (such as streams, "               \
+    "request/response bodies, and others) created in the context of one %s cannot be accessed "    \
+    "from a different %s. This is a limitation of Cloudflare Workers which allows us to improve "  \
+    "overall performance. (I/O type: %s)"
+
 void context_init(struct context *context, struct worker *worker, struct object *object)
 {
     *context = (struct context){
@@ -52,6 +59,17 @@ struct context *context_require(struct js_call *call)
     return context;
 }
 
+JSValueRef context_throw_foreign(struct js_call *call, const char *type)
+{
+    const struct context *context = context_current(call->realm);
+
+    if (context != NULL && context->object != NULL)
+        return js_throw_error(call, FOREIGN_TEXT, "Durable Object", "Durable Object",
+                              "Durable Object in the same isolate", type);
+    return js_throw_error(call, FOREIGN_TEXT, "request", "request handler", "request's handler",
+                          type);
+}
+
 struct context *context_object(struct js_call *call, size_t i)
 {
     struct context *context = context_require(call);
@@ -60,7 +78,7 @@ struct context *context_object(struct js_call *call, size_t i)
     if (context == NULL || !js_arg_number(call, i, &handle))
         return NULL;
     if (context->object == NULL || context->handle != handle) {
-        js_throw_error(call, CONTEXT_FOREIGN_OBJECT_TEXT);
+        context_throw_foreign(call, "ActorCacheInterface");
         return NULL;
     }
     if (object_broken(context->object)) {
@@ -73,11 +91,13 @@ struct context *context_object(struct js_call *call, size_t i)
 void context_enter(struct context *context)
 {
     ASSERT(!context->over);
+    *context->worker->running = context->handle;
     js_enter(context->worker->realm, context);
 }
 
 static void left(struct context *context, bool in_time)
 {
+    *context->worker->running = 0;
     if (!in_time && (context->object == NULL || !object_broken(context->object)))
         worker_stopped(context);
     /* An object's events share its context: another one may settle what this one waits for. */
@@ -93,6 +113,7 @@ void context_leave(struct context *context)
 void context_turn(struct context *context, js_turn_fn *run, void *data)
 {
     ASSERT(!context->over);
+    *context->worker->running = context->handle;
     left(context, js_turn(context->worker->realm, context, run, data));
 }
 

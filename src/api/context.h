@@ -23,12 +23,6 @@
 struct context;
 struct worker;
 
-#define CONTEXT_FOREIGN_OBJECT_TEXT                                                                \
-    "Cannot perform I/O on behalf of a different Durable Object. I/O objects (such as streams, "   \
-    "request/response bodies, and others) created in the context of one Durable Object cannot "    \
-    "be accessed from a different Durable Object in the same isolate. This is a limitation of "    \
-    "Cloudflare Workers which allows us to improve overall performance."
-
 struct context {
     struct worker *worker; /* borrowed: outlives its contexts */
     struct object *object; /* borrowed; NULL: a request to the Worker */
@@ -58,6 +52,10 @@ struct context *context_current(const struct js_realm *realm);
 
 /* The same for natives that start I/O: throws the error of §1.12.1 when there is none. */
 struct context *context_require(struct js_call *call);
+
+/* Throws the error of §1.12.4: what is used belongs to another context. `type` is what the platform
+ * calls it. */
+JSValueRef context_throw_foreign(struct js_call *call, const char *type);
 
 /* The object that argument `i` names, which must be the one that runs: throws §1.12.4 otherwise, or
  * §1.9.3 when it was reset. */

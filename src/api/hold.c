@@ -70,15 +70,35 @@ static JSValueRef in_context(struct js_call *call)
     return js_boolean(call->realm, context_current(call->realm) != NULL);
 }
 
+/* refuse_foreign(type): throws */
+static JSValueRef refuse_foreign(struct js_call *call)
+{
+    char *type = js_arg_string(call, 0);
+
+    if (type != NULL)
+        context_throw_foreign(call, type);
+    mem_free(type);
+    return NULL;
+}
+
 /* clang-format off */
-#define HOLD_NATIVES(X)             \
-    X("hold_begin", hold_begin, 0)  \
-    X("hold_end", hold_end, 1)      \
-    X("in_context", in_context, 0)
+#define HOLD_NATIVES(X)                    \
+    X("hold_begin", hold_begin, 0)         \
+    X("hold_end", hold_end, 1)             \
+    X("in_context", in_context, 0)         \
+    X("refuse_foreign", refuse_foreign, 1)
 /* clang-format on */
 JS_NATIVES(hold_natives, HOLD_NATIVES)
 
 void api_hold_install(struct js_realm *realm, JSObjectRef natives)
 {
+    struct worker *worker = worker_of(realm);
+    JSValueRef exception = NULL;
+    JSObjectRef running =
+        JSObjectMakeTypedArray(realm->ctx, kJSTypedArrayTypeFloat64Array, 1, &exception);
+
+    js_ref_set(&worker->running_array, realm, running);
+    worker->running = JSObjectGetTypedArrayBytesPtr(realm->ctx, running, &exception);
+    js_set(realm, natives, "running", running);
     js_natives_install(realm, natives, hold_natives, JS_COUNT(hold_natives));
 }

@@ -15,11 +15,6 @@
 #include "js/error.h"
 #include "js/view.h"
 
-#define FOREIGN_REQUEST_TEXT                                                                       \
-    "Cannot perform I/O on behalf of a different request. I/O objects (such as streams, "          \
-    "request/response bodies, and others) created in the context of one request handler cannot "   \
-    "be accessed from a different request's handler. This is a limitation of Cloudflare Workers "  \
-    "which allows us to improve overall performance."
 #define TOO_MANY_STUBS_TEXT                                                                        \
     "Too many RPC stubs are in use. Dispose of those that are not needed any more."
 #define TOO_MANY_CALLS_TEXT "Too many calls of RPC stubs of this execution context are under way."
@@ -182,8 +177,7 @@ static struct rpc_target *import_open(struct js_call *call, struct context *cont
                                       struct rpc_import *import)
 {
     if (import->context != context) {
-        js_throw_error(call, context->object != NULL ? CONTEXT_FOREIGN_OBJECT_TEXT
-                                                     : FOREIGN_REQUEST_TEXT);
+        context_throw_foreign(call, "Client");
         return NULL;
     }
     return import->target;

@@ -266,6 +266,7 @@ static void destroy(struct worker *worker)
     js_ref_fini(&worker->hooks.socket_error);
     js_ref_fini(&worker->natives);
     js_ref_fini(&worker->sql_counts_array);
+    js_ref_fini(&worker->running_array);
     js_realm_destroy(worker->realm);
     map_u64_fini(&worker->deliveries);
     map_u64_fini(&worker->timers);

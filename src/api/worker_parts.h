@@ -81,6 +81,8 @@ struct worker {
     struct http_client *http; /* owned; made at the first outgoing request */
     double *sql_counts;       /* borrowed: memory of the typed array that js/ reads */
     struct js_ref sql_counts_array;
+    double *running; /* the same: handle of the context that runs, or 0 */
+    struct js_ref running_array;
     bool retired;
 };
 
