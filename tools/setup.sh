@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 BUILD_PACKAGES="build-essential pkg-config meson ninja-build python3 ca-certificates
 libjavascriptcoregtk-4.1-dev libuv1-dev libssl-dev zlib1g-dev
 libcurl4-openssl-dev libglib2.0-dev libicu-dev"
-TEST_PACKAGES="git clang libclang-rt-14-dev clang-format chromium strace sqlite3"
+TEST_PACKAGES="git clang libclang-rt-14-dev clang-format chromium strace sqlite3 openssl"
 NODE_MAJOR_MIN=18
 
 say() {
