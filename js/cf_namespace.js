@@ -11,7 +11,7 @@ import { sendContent, sendRequest } from "./fetch.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
 import { asReadBack, finishClass, INTERNAL, toDOMString } from "./webidl.js";
 import { compat } from "./compat.js";
-import { dataCloneError } from "./serialize_format.js";
+import { dataCloneError } from "./serialize.js";
 import { METHOD, receiveError } from "./cf_errors.js";
 import { fetcherHelpers } from "./cf_fetcher.js";
 import { sockets } from "./cf_sockets.js";

@@ -7,8 +7,7 @@
 import { natives } from "./natives.js";
 import { RpcTarget } from "./cf_base.js";
 import { lateScript } from "./late.js";
-import { setRemoteName } from "./serialize.js";
-import { dataCloneError } from "./serialize_format.js";
+import { dataCloneError, setRemoteName } from "./serialize.js";
 import { describeThrown } from "./stack.js";
 
 export const rpc = lateScript("cf_rpc");

@@ -14,8 +14,7 @@
 
 import { natives } from "./natives.js";
 import { compat } from "./compat.js";
-import { deserialize, serialize, setRemoteName } from "./serialize.js";
-import { dataCloneError } from "./serialize_format.js";
+import { dataCloneError, deserialize, serialize, setRemoteName } from "./serialize.js";
 import { DOMException, isDOMException } from "./dom_exception.js";
 import { isAbortSignal } from "./abort.js";
 import { Blob, File, blobBytes, blobFromBytes, isBlob } from "./blob.js";

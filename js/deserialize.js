@@ -6,6 +6,7 @@
  */
 
 import { natives } from "./natives.js";
+import { dataCloneError } from "./serialize.js";
 import {
   VERSION,
   VERSION_WITHOUT_HEADER,
@@ -56,7 +57,6 @@ import {
   REGEXP_FLAGS,
   ERROR_PROTOTYPES,
   ERROR_TAGS,
-  dataCloneError,
 } from "./serialize_format.js";
 
 /* Up to this length a loop here is quicker than a call to C. */

@@ -22,6 +22,7 @@ import * as rpc from "./cf_rpc.js";
 import * as sockets from "./cf_sockets.js";
 import * as events from "./events.js";
 import * as fetch from "./fetch.js";
+import * as globalEvents from "./global_events.js";
 import * as headers from "./headers.js";
 import * as inspect from "./inspect.js";
 import * as late from "./late.js";
@@ -31,7 +32,6 @@ import * as request from "./request.js";
 import * as response from "./response.js";
 import * as seldom from "./seldom.js";
 import * as serialize from "./serialize.js";
-import * as serializeFormat from "./serialize_format.js";
 import * as stack from "./stack.js";
 import * as streams from "./streams.js";
 import * as timers from "./timers.js";
@@ -55,6 +55,7 @@ shareWithLate({
   encoding: () => encoding,
   events: () => events,
   fetch: () => fetch,
+  global_events: () => globalEvents,
   headers: () => headers,
   inspect: () => inspect,
   late: () => late,
@@ -64,7 +65,6 @@ shareWithLate({
   response: () => response,
   seldom: () => seldom,
   serialize: () => serialize,
-  serialize_format: () => serializeFormat,
   stack: () => stack,
   streams: () => streams,
   timers: () => timers,

@@ -21,8 +21,6 @@
  * Objects are numbered in the order in which their tags are written.
  */
 
-import { DOMException } from "./dom_exception.js";
-
 export const VERSION = 15;
 export const VERSION_WITHOUT_HEADER = 13;
 export const VERSION_WITH_VIEW_FLAGS = 14;
@@ -123,7 +121,3 @@ export const ERROR_TAGS = [
   "AggregateError",
   "SuppressedError",
 ];
-
-export function dataCloneError(message) {
-  return new DOMException(message, "DataCloneError");
-}

@@ -46,15 +46,32 @@ async function filesOfMain() {
 
 const main = await filesOfMain();
 
-/* `import … from "./events.js"` in a late script is options.events. */
+/* What a file exports, by name. */
+async function exportsOf(path) {
+  const { metafile } = await build({ ...common, bundle: false, entryPoints: [path], format: "esm" });
+  return Object.values(metafile.outputs)[0].exports;
+}
+
+/* What late_shared.js does not give away, only whoever uses it at last would miss. */
+const given = ["late_shared.js", "node_late.js"].map((file) => readFileSync(join(dirname(entry), file), "utf8")).join("");
+
+/* A file that the main script has: its names are taken once, those that are used. */
+async function fromMain(path, file) {
+  if (!given.includes(` ${path}: () =>`)) throw new Error(`late_shared.js does not have ${path}.js`);
+  const names = await exportsOf(file);
+  const lines = names.map((name) => `const of_${name} = /* @__PURE__ */ (() => file.${name})(); export { of_${name} as ${name} };`);
+  return [`const file = /* @__PURE__ */ __options.${path}();`, ...lines].join("\n");
+}
+
+/* `import … from "./events.js"` in a late script is options.events(). */
 const shared = {
   name: "shared",
   setup(build) {
     build.onResolve({ filter: /^\.\/[a-z0-9_]+\.js$/ }, ({ path, resolveDir }) => {
       if (!main.has(join(resolveDir, path))) return undefined;
-      return { path: path.slice(2, -3), namespace: "shared" };
+      return { path: path.slice(2, -3), namespace: "shared", pluginData: join(resolveDir, path) };
     });
-    build.onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({ contents: `module.exports = __options.${path}();` }));
+    build.onLoad({ filter: /.*/, namespace: "shared" }, async ({ path, pluginData }) => ({ contents: await fromMain(path, pluginData) }));
   },
 };
 
@@ -65,12 +82,6 @@ const tick = {
     build.onResolve({ filter: /^process\/$/ }, () => ({ path: resolve(dirname(entry), "node_tick.js") }));
   },
 };
-
-/* What a file exports, by name. */
-async function exportsOf(path) {
-  const { metafile } = await build({ ...common, bundle: false, entryPoints: [path], format: "esm" });
-  return Object.values(metafile.outputs)[0].exports;
-}
 
 /* `import * as events` in late_shared.js becomes an import of each name, and `() => events` makes the
  * object of them. */

@@ -1,4 +1,4 @@
-/* Calls of objects (cf_namespace.js) and of remote references (cf_rpc.js). */
+/* Calls of objects (cf_namespace.js) and of remote references (cf_rpc_late.js). */
 
 #include "api/stub.h"
 

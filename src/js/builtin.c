@@ -36,6 +36,7 @@ static const struct js_builtin *const late_scripts[] = {
     &js_builtin_node,
     &js_builtin_node_crypto,
     &js_builtin_seldom,
+    &js_builtin_serialize,
     &js_builtin_source_map,
     &js_builtin_streams,
     &js_builtin_urlpattern,

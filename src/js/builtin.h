@@ -35,6 +35,7 @@ extern const struct js_builtin js_builtin_inspect;
 extern const struct js_builtin js_builtin_node;
 extern const struct js_builtin js_builtin_node_crypto;
 extern const struct js_builtin js_builtin_seldom;
+extern const struct js_builtin js_builtin_serialize;
 extern const struct js_builtin js_builtin_source_map;
 extern const struct js_builtin js_builtin_streams;
 extern const struct js_builtin js_builtin_urlpattern;
