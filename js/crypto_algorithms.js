@@ -328,6 +328,7 @@ const PBKDF2 = {
 /* -- asymmetric keys ---------------------------------------------------------------------------- */
 
 function keyPair(boxes, extractable, algorithm, usages, publicUsages, privateUsages) {
+  if (boxes === null) throw operationError("The key could not be generated in time.");
   const [publicBox, privateBox] = boxes;
   const kept = only(usages, privateUsages);
   requireSomeUsage(kept);

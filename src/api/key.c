@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/key_parts.h"
+#include "api/search.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -164,6 +165,24 @@ int key_split(EVP_PKEY *pkey, enum key_type type, struct key **public, struct ke
     return 0;
 }
 
+static int go_on(EVP_PKEY_CTX *context)
+{
+    return search_goes_on(EVP_PKEY_CTX_get_app_data(context));
+}
+
+EVP_PKEY *key_search(EVP_PKEY_CTX *context, bool params)
+{
+    struct search limit;
+    EVP_PKEY *pkey = NULL;
+    int r;
+
+    search_begin(&limit);
+    EVP_PKEY_CTX_set_app_data(context, &limit);
+    EVP_PKEY_CTX_set_cb(context, go_on);
+    r = params ? EVP_PKEY_paramgen(context, &pkey) : EVP_PKEY_generate(context, &pkey);
+    return r == 1 ? pkey : NULL;
+}
+
 int key_generate_rsa(int bits, struct bytes exponent, struct key **public, struct key **private)
 {
     EVP_PKEY_CTX *context;
@@ -174,12 +193,11 @@ int key_generate_rsa(int bits, struct bytes exponent, struct key **public, struc
         return KEY_FAILED;
     e = BN_bin2bn(exponent.data, (int)exponent.len, NULL);
     context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-    if (e == NULL || context == NULL || BN_cmp(e, BN_value_one()) <= 0 || !BN_is_odd(e) ||
-        EVP_PKEY_keygen_init(context) != 1 ||
-        EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits) != 1 ||
-        EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context, e) != 1 ||
-        EVP_PKEY_generate(context, &pkey) != 1)
-        pkey = NULL;
+    if (e != NULL && context != NULL && BN_cmp(e, BN_value_one()) > 0 && BN_is_odd(e) &&
+        EVP_PKEY_keygen_init(context) == 1 &&
+        EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits) == 1 &&
+        EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context, e) == 1)
+        pkey = key_search(context, false);
     EVP_PKEY_CTX_free(context);
     BN_free(e);
     ERR_clear_error();

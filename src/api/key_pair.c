@@ -62,10 +62,8 @@ void key_describe(const struct key *key, struct key_details *details)
 static int generate(EVP_PKEY_CTX *context, bool ready, enum key_type type, struct key **public,
                     struct key **private)
 {
-    EVP_PKEY *pkey = NULL;
+    EVP_PKEY *pkey = ready ? key_search(context, false) : NULL;
 
-    if (!ready || EVP_PKEY_generate(context, &pkey) != 1)
-        pkey = NULL;
     EVP_PKEY_CTX_free(context);
     return key_split(pkey, type, public, private);
 }
@@ -152,11 +150,10 @@ int key_generate_dsa(int bits, int divisor_bits, struct key **public, struct key
     if (bits < DSA_BITS_MIN || bits > DSA_BITS_MAX || divisor_bits > DSA_DIVISOR_BITS_MAX)
         return KEY_FAILED;
     context = context_for(KEY_DSA);
-    if (EVP_PKEY_paramgen_init(context) != 1 ||
-        EVP_PKEY_CTX_set_dsa_paramgen_bits(context, bits) != 1 ||
-        (divisor_bits > 0 && EVP_PKEY_CTX_set_dsa_paramgen_q_bits(context, divisor_bits) != 1) ||
-        EVP_PKEY_paramgen(context, &params) != 1)
-        params = NULL;
+    if (EVP_PKEY_paramgen_init(context) == 1 &&
+        EVP_PKEY_CTX_set_dsa_paramgen_bits(context, bits) == 1 &&
+        (divisor_bits <= 0 || EVP_PKEY_CTX_set_dsa_paramgen_q_bits(context, divisor_bits) == 1))
+        params = key_search(context, true);
     EVP_PKEY_CTX_free(context);
     return generate_from(params, KEY_DSA, public, private);
 }

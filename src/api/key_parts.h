@@ -37,6 +37,9 @@ int key_append_rs(struct bytes der, size_t len, struct buf *out);
 /* The way back. Returns the length, 0 if the signature cannot be one. */
 size_t key_der_of_rs(struct bytes rs, size_t len, uint8_t der[KEY_RESULT_MAX]);
 
+/* EVP_PKEY_generate() or _paramgen() with an end; NULL if it found none. */
+EVP_PKEY *key_search(EVP_PKEY_CTX *context, bool params);
+
 /* A key of whatever type it is; takes over `pkey`. NULL if it is of none that we have. */
 struct key *key_take(EVP_PKEY *pkey, bool private);
 

@@ -4,14 +4,13 @@
 #include <openssl/dh.h>
 #include <openssl/err.h>
 #include <string.h>
-#include <time.h>
 
+#include "api/search.h"
 #include "base/assert.h"
 #include "base/buf.h"
 
 enum {
     NUMBER_BYTES_MAX = 4096,
-    SEARCH_SECONDS_MAX = 30, /* what a turn of a script may take, too */
 };
 
 static BIGNUM *number_of(struct bytes bytes)
@@ -34,31 +33,21 @@ static bool append_number(const BIGNUM *number, size_t len, struct buf *out)
     return true;
 }
 
-static double seconds_used(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* Asked between two candidates: go on? */
 static int go_on(int what, int count, BN_GENCB *progress)
 {
-    const double *end = BN_GENCB_get_arg(progress);
-
     (void)what, (void)count;
-    return seconds_used() < *end;
+    return search_goes_on(BN_GENCB_get_arg(progress));
 }
 
 static bool search(BIGNUM *prime, int bits, bool safe, const BIGNUM *add, const BIGNUM *rem)
 {
-    double end = seconds_used() + SEARCH_SECONDS_MAX;
     BN_GENCB *progress = BN_GENCB_new();
+    struct search limit;
     bool found;
 
     ASSERT(progress != NULL);
-    BN_GENCB_set(progress, go_on, &end);
+    search_begin(&limit);
+    BN_GENCB_set(progress, go_on, &limit);
     found = BN_generate_prime_ex(prime, bits, safe, add, rem, progress) == 1;
     BN_GENCB_free(progress);
     return found;
