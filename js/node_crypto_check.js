@@ -41,7 +41,10 @@ export const ANY_BYTES = "of type string or an instance of ArrayBuffer, Buffer, 
 
 /** Bytes of a view, or of a string in an encoding. */
 export function toBytes(value, name = "data", encoding, expected = BYTES) {
-  if (typeof value === "string") return Buffer.from(value, encoding === "buffer" ? undefined : encoding);
+  if (typeof value === "string") {
+    if (name === "data" && encoding === "hex" && value.length % 2 !== 0) throw invalidValue("encoding", encoding, `is invalid for data of length ${value.length}`);
+    return Buffer.from(value, encoding === "buffer" ? undefined : encoding);
+  }
   if (isBufferSource(value)) return bytesOf(value);
   throw invalidType(name, expected, value);
 }
