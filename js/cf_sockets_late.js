@@ -6,8 +6,8 @@
  * what the object has written before is durable.
  */
 
-import { natives, requireContext } from "./natives.js";
-import { finish, NOT_BYTES, NO_BUFFER, streams } from "./streams.js";
+import { checkOwner, natives, requireContext, runningContext } from "./natives.js";
+import { checkSourceOwner, finish, NOT_BYTES, NO_BUFFER, streams } from "./streams.js";
 import { URL } from "./url.js";
 import { checkDictionary, finishClass, INTERNAL, isBufferSource, isObject, toDOMString } from "./webidl.js";
 
@@ -38,6 +38,7 @@ class Layer {
   box = null; /* the connection */
   pipe = null; /* what is read from */
   isOpen = false;
+  #owner = runningContext();
   #isPulling = false; /* before it is open */
   #written = 0; /* chunks, by the script */
   #begun = 0; /* of these, on their way */
@@ -89,6 +90,7 @@ class Layer {
   }
 
   async #pull() {
+    checkSourceOwner(this.#owner);
     if (this.#last !== Infinity) throw new TypeError(closingText("ReadableStream"));
     if (!this.isOpen) {
       this.#isPulling = true;
@@ -118,6 +120,7 @@ class Layer {
 
   async #write(chunk) {
     try {
+      checkOwner(this.#owner, "Writable");
       if (++this.#begun > this.#last) throw new TypeError(closingText("WritableStream"));
       if (typeof chunk === "string") chunk = natives.utf8_encode(chunk);
       if (!isBufferSource(chunk)) throw new TypeError(NOT_BYTES);

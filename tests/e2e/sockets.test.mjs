@@ -242,6 +242,23 @@ test("a request's connection ends with it, unless somebody waits", async () => {
     assert.equal(later, "answered");
 });
 
+test("a connection is of no use to another request", async () => {
+    await serving(echo, async (port) => {
+        /* in the thread of the first one */
+        const results = await until(
+            async () => {
+                await target.ask(`/keep?port=${port}`);
+                return target.ask("/useKept");
+            },
+            { what: "both requests on one thread" },
+        );
+        for (const [i, type] of ["Writable", "ReadableStreamSource>"].entries()) {
+            assert.match(text(results[i]), /^Error: Cannot perform I\/O on behalf of a different request\./);
+            assert.ok(results[i].error.message.endsWith(`(I/O type: ${type})`));
+        }
+    });
+});
+
 /* ---- in an object ---- */
 
 const keeper = (name, what, query = "") => target.ask(`/at/KEEPERS/${name}/${what}?${query}`);
