@@ -4,7 +4,7 @@
 
 import { natives } from "./natives.js";
 import { Buffer } from "./node_buffer.js";
-import { stream } from "./node_stream.js";
+import { Transform } from "./node_crypto_stream.js";
 import { StringDecoder } from "./node_string_decoder.js";
 import { isObject } from "./webidl.js";
 import { ANY_BYTES, UINT32_MAX, codedError, cryptoError, findDigest, invalidType, requireInteger, requireString, toBytes } from "./node_crypto_check.js";
@@ -18,7 +18,7 @@ const badState = (operation) => cryptoError("INVALID_STATE", `Invalid state for 
 const badTag = (length) => cryptoError("INVALID_AUTH_TAG", `Invalid authentication tag length: ${length}`, TypeError);
 
 /* What both directions have; `encrypts` is the subclass's. */
-class Cipher extends stream.Transform {
+class Cipher extends Transform {
   #box;
   #decoder = null;
   #encoding;

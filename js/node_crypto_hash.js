@@ -4,7 +4,7 @@
 
 import { natives } from "./natives.js";
 import { Buffer } from "./node_buffer.js";
-import { stream } from "./node_stream.js";
+import { Transform } from "./node_crypto_stream.js";
 import { isBufferSource, bytesOf } from "./webidl.js";
 import {
   ANY_BYTES,
@@ -28,7 +28,7 @@ import { secretBytes } from "./node_crypto_keys.js";
 const finalized = () => cryptoError("HASH_FINALIZED", "Digest already called");
 
 /* A stream of data that ends in what digest() returns. */
-class Digesting extends stream.Transform {
+class Digesting extends Transform {
   _transform(chunk, encoding, callback) {
     this.update(chunk, encoding);
     callback();

@@ -3,7 +3,7 @@
  */
 
 import { natives } from "./natives.js";
-import { stream } from "./node_stream.js";
+import { Writable } from "./node_crypto_stream.js";
 import { isObject } from "./webidl.js";
 import { cryptoError, findDigest, invalidType, invalidValue, later, output, requireFunction, requireString, toBytes } from "./node_crypto_check.js";
 import { privateBox, publicBox } from "./node_crypto_keys.js";
@@ -34,7 +34,7 @@ function digestOf(name) {
 }
 
 /* The digest of the data that is written and its name. */
-class Signing extends stream.Writable {
+class Signing extends Writable {
   #digest;
   #box;
 
