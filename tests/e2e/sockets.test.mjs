@@ -244,14 +244,8 @@ test("a request's connection ends with it, unless somebody waits", async () => {
 
 test("a connection is of no use to another request", async () => {
     await serving(echo, async (port) => {
-        /* in the thread of the first one */
-        const results = await until(
-            async () => {
-                await target.ask(`/keep?port=${port}`);
-                return target.ask("/useKept");
-            },
-            { what: "both requests on one thread" },
-        );
+        await target.ask(`/keep?port=${port}`);
+        const results = await until(() => target.ask("/useKept"), { what: "a request on the thread of the first one" });
         for (const [i, type] of ["Writable", "ReadableStreamSource>"].entries()) {
             assert.match(text(results[i]), /^Error: Cannot perform I\/O on behalf of a different request\./);
             assert.ok(results[i].error.message.endsWith(`(I/O type: ${type})`));
