@@ -78,31 +78,27 @@ export class Hash extends Digesting {
   }
 }
 
-/* HMAC in pieces: two digests, keyed as RFC 2104 says. */
 export class Hmac extends Digesting {
-  #inner;
-  #outer;
+  #box;
 
   constructor(algorithm, key, options) {
     requireString(algorithm, "hmac");
     const secret = secretBytes(key, "key", options?.encoding);
-    const name = requireDigest(algorithm, "hmac");
-    const inner = natives.digest_create_keyed(name, secret, 0x36);
-    if (inner === null) throw cryptoError("INVALID_DIGEST", `Invalid digest: ${algorithm}`, TypeError);
+    const box = natives.hmac_create(requireDigest(algorithm, "hmac"), secret);
+    if (box === null) throw cryptoError("INVALID_DIGEST", `Invalid digest: ${algorithm}`, TypeError);
     super(options);
-    this.#inner = inner;
-    this.#outer = natives.digest_create_keyed(name, secret, 0x5c);
+    this.#box = box;
   }
   update(data, encoding) {
-    if (this.#inner === null) throw finalized();
-    natives.digest_update(this.#inner, toBytes(data, "data", encoding));
+    if (this.#box === null) throw finalized();
+    natives.digest_update(this.#box, toBytes(data, "data", encoding));
     return this;
   }
   digest(encoding) {
-    if (this.#inner === null) return output(new Uint8Array(0), encoding);
-    natives.digest_update(this.#outer, new Uint8Array(natives.digest_finish(this.#inner)));
-    this.#inner = null;
-    return output(natives.digest_finish(this.#outer), encoding);
+    if (this.#box === null) return output(new Uint8Array(0), encoding);
+    const result = natives.digest_finish(this.#box);
+    this.#box = null;
+    return output(result, encoding);
   }
 }
 

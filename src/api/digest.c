@@ -22,9 +22,14 @@
 #include "js/box.h"
 #include "js/view.h"
 
+enum {
+    HMAC_BLOCK_MAX = 256, /* SHA3-224 has the longest block, of 144 bytes */
+};
+
 /* A digest that goes on. OpenSSL would let it go on after its end, too. */
 struct digest {
     EVP_MD_CTX *context; /* owned; NULL once it is finished */
+    EVP_MD_CTX *outer;   /* owned; of an HMAC (RFC 2104) the digest around the first; else NULL */
 };
 
 static void bury_digest(void *self)
@@ -32,16 +37,18 @@ static void bury_digest(void *self)
     struct digest *digest = self;
 
     EVP_MD_CTX_free(digest->context);
+    EVP_MD_CTX_free(digest->outer);
     mem_free(digest);
 }
 
 static const struct js_box_type digest_type = {"Digest", bury_digest};
 
-static JSValueRef box_digest(struct js_call *call, EVP_MD_CTX *context)
+static JSValueRef box_digest(struct js_call *call, EVP_MD_CTX *context, EVP_MD_CTX *outer)
 {
     struct digest *digest = mem_new(struct digest);
 
     digest->context = context;
+    digest->outer = outer;
     return js_box_make(call->realm, &digest_type, digest, NULL);
 }
 
@@ -120,50 +127,53 @@ static JSValueRef digest_create(struct js_call *call)
         EVP_MD_CTX_free(context);
         return js_throw_error(call, "The digest failed.");
     }
-    return box_digest(call, context);
+    return box_digest(call, context, NULL);
 }
 
-/* Half of an HMAC (RFC 2104): a digest of the key, each byte changed by `pad`. */
-static bool start_keyed(EVP_MD_CTX *context, const EVP_MD *hash, struct bytes key, uint8_t pad)
+/* A digest that begins with the block. */
+static EVP_MD_CTX *begin_with(const EVP_MD *hash, const uint8_t block[], size_t len)
 {
-    uint8_t block[EVP_MAX_BLOCK_LENGTH * 8];
-    size_t block_len = (size_t)EVP_MD_get_block_size(hash);
-    unsigned len = 0;
-    bool done;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+    ASSERT(context != NULL);
+    if (EVP_DigestInit_ex(context, hash, NULL) == 1 && EVP_DigestUpdate(context, block, len) == 1)
+        return context;
+    EVP_MD_CTX_free(context);
+    return NULL;
+}
+
+/* hmac_create(name, key) -> box | null */
+static JSValueRef hmac_create(struct js_call *call)
+{
+    uint8_t block[HMAC_BLOCK_MAX] = {0};
+    const EVP_MD *hash;
+    EVP_MD_CTX *inner;
+    EVP_MD_CTX *outer;
+    struct bytes key;
+    size_t block_len;
     size_t i;
 
-    ASSERT(block_len <= sizeof block && EVP_MAX_MD_SIZE <= sizeof block);
-    memset(block, 0, sizeof block);
-    if (key.len > block_len && EVP_Digest(key.data, key.len, block, &len, hash, NULL) != 1)
-        return false;
-    if (key.len <= block_len && key.len > 0)
-        memcpy(block, key.data, key.len);
-    for (i = 0; i < block_len; i++)
-        block[i] ^= pad;
-    done = EVP_DigestInit_ex(context, hash, NULL) == 1 &&
-           EVP_DigestUpdate(context, block, block_len) == 1;
-    OPENSSL_cleanse(block, sizeof block);
-    return done;
-}
-
-/* digest_create_keyed(name, key, pad) -> box | null */
-static JSValueRef digest_create_keyed(struct js_call *call)
-{
-    const EVP_MD *hash;
-    EVP_MD_CTX *context;
-    struct bytes key;
-    int64_t pad;
-
-    if (!arg_hash(call, 0, &hash) || !js_arg_bytes(call, 1, &key) ||
-        !js_arg_integer(call, 2, 0, UINT8_MAX, &pad))
+    if (!arg_hash(call, 0, &hash) || !js_arg_bytes(call, 1, &key))
         return NULL;
     if (hash == NULL || (EVP_MD_get_flags(hash) & EVP_MD_FLAG_XOF) != 0)
         return call->realm->null;
-    context = EVP_MD_CTX_new();
-    ASSERT(context != NULL);
-    if (start_keyed(context, hash, key, (uint8_t)pad))
-        return box_digest(call, context);
-    EVP_MD_CTX_free(context);
+    block_len = (size_t)EVP_MD_get_block_size(hash);
+    ASSERT(block_len <= sizeof block);
+    if (key.len <= block_len && key.len > 0)
+        memcpy(block, key.data, key.len);
+    else if (key.len > 0 && EVP_Digest(key.data, key.len, block, NULL, hash, NULL) != 1)
+        return js_throw_error(call, "The digest failed.");
+    for (i = 0; i < block_len; i++)
+        block[i] ^= 0x36;
+    inner = begin_with(hash, block, block_len);
+    for (i = 0; i < block_len; i++)
+        block[i] ^= 0x36 ^ 0x5c;
+    outer = begin_with(hash, block, block_len);
+    OPENSSL_cleanse(block, sizeof block);
+    if (inner != NULL && outer != NULL)
+        return box_digest(call, inner, outer);
+    EVP_MD_CTX_free(inner);
+    EVP_MD_CTX_free(outer);
     return js_throw_error(call, "The digest failed.");
 }
 
@@ -215,6 +225,9 @@ static JSValueRef digest_finish(struct js_call *call)
     if (js_arg_given(call, 1))
         return finish_long(call, digest);
     done = EVP_DigestFinal_ex(digest->context, out, &len);
+    if (done == 1 && digest->outer != NULL)
+        done = EVP_DigestUpdate(digest->outer, out, len) == 1 &&
+               EVP_DigestFinal_ex(digest->outer, out, &len) == 1;
     EVP_MD_CTX_free(digest->context);
     digest->context = NULL;
     if (done != 1)
@@ -230,13 +243,14 @@ static JSValueRef digest_clone(struct js_call *call)
 
     if (digest == NULL)
         return NULL;
+    ASSERT(digest->outer == NULL); /* HMACs have no copy() */
     copy = EVP_MD_CTX_new();
     ASSERT(copy != NULL);
     if (EVP_MD_CTX_copy_ex(copy, digest->context) != 1) {
         EVP_MD_CTX_free(copy);
         return js_throw_error(call, "The digest cannot be copied.");
     }
-    return box_digest(call, copy);
+    return box_digest(call, copy, NULL);
 }
 
 /* digest_info(name) -> [length, block length, has any length] | null */
@@ -410,7 +424,7 @@ static JSValueRef timing_safe_equal(struct js_call *call)
 #define DIGEST_NATIVES(X)                           \
     X("digest", digest_whole, 2)                          \
     X("digest_create", digest_create, 1)            \
-    X("digest_create_keyed", digest_create_keyed, 3) \
+    X("hmac_create", hmac_create, 2)                \
     X("digest_update", digest_update, 2)            \
     X("digest_finish", digest_finish, 1)            \
     X("digest_clone", digest_clone, 1)              \
