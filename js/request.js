@@ -2,9 +2,10 @@
  * Request
  */
 
-import { runningContext } from "./natives.js";
+import { natives, runningContext } from "./natives.js";
 import { exposeClass, inspectors, isObject, toDOMString, INTERNAL } from "./webidl.js";
 import { compat } from "./compat.js";
+import { DOMException } from "./dom_exception.js";
 import { parseUrl, hrefOf } from "./url.js";
 import { Headers, isHeaders, copyHeaders, headersToBlock } from "./headers.js";
 import { Body, innerOf, setBody, setAutoType, takeBody, teeBody, headersOf, isUsed } from "./body.js";
@@ -70,6 +71,7 @@ function makeInner(method, url) {
     url,
     redirect: "follow",
     signal: null,
+    cut: false, // aborts when the client goes
     cf: undefined,
     cache: undefined,
     fetcher: null,
@@ -85,6 +87,15 @@ function urlOf(input) {
   return url;
 }
 
+function signalOf(inner) {
+  if (inner.signal === null) {
+    inner.signal = createSignal();
+    if (inner.cut && inner.owner === runningContext())
+      natives.on_client_gone(() => abortSignal(inner.signal, new DOMException("The client has disconnected", "AbortError")));
+  }
+  return inner.signal;
+}
+
 /** A record with everything of `source` but its body. */
 function copyInner(source) {
   const inner = makeInner(source.method, source.url);
@@ -94,7 +105,7 @@ function copyInner(source) {
     inner.autoType = source.autoType;
   }
   inner.redirect = source.redirect;
-  inner.signal = source.signal;
+  inner.signal = source.cut ? signalOf(source) : source.signal;
   inner.cf = cfOf(source);
   inner.cache = source.cache;
   inner.fetcher = source.fetcher;
@@ -203,7 +214,8 @@ export class Request extends Body {
     inner.data = content.data;
     inner.length = content.length;
     inner.stream = content.stream;
-    if (source.signal !== null) inner.signal = followSignal(source.signal);
+    if (source.cut) inner.signal = signalOf(source);
+    else if (source.signal !== null) inner.signal = followSignal(source.signal);
     return new Request(INTERNAL, inner);
   }
 
@@ -224,7 +236,7 @@ export class Request extends Body {
     return this.#inner.fetcher;
   }
   get signal() {
-    return (this.#inner.signal ??= createSignal());
+    return signalOf(this.#inner);
   }
   get cf() {
     const inner = this.#inner;
@@ -274,7 +286,9 @@ export function requestFromNative(method, url, block, body, cf) {
 
 /** The same for a request from outside: `block` ends with the client's address. */
 export function requestFromClient(method, url, block, body) {
-  return requestFromNative(method, url, block, body, FROM_CLIENT);
+  const request = requestFromNative(method, url, block, body, FROM_CLIENT);
+  innerOf(request).cut = compat.flags.requestSignal;
+  return request;
 }
 
 /** A body as C hands it over: null, bytes or a pipe. */
@@ -311,12 +325,5 @@ export function blockOfInner(inner) {
 /** The Request that fetch(input, init) is about. */
 export function newRequest(input, init) {
   return init === undefined && isRequest(input) ? input : new Request(input, init);
-}
-
-/** The client went away. */
-export function abortRequest(request, reason) {
-  const inner = innerOf(request);
-  inner.signal ??= createSignal();
-  abortSignal(inner.signal, reason);
 }
 

@@ -19,7 +19,7 @@ import { exposed, exposeLate, LateGlobal } from "./webidl.js";
 import { lateScript } from "./late.js";
 
 export { compat, computeFlags } from "./compat.js";
-export { requestFromNative, requestToNative, newRequest, abortRequest, isRequest } from "./request.js";
+export { requestFromNative, requestToNative, newRequest, isRequest } from "./request.js";
 export { responseFromNative, responseToNative, isResponse, setWebSocketSupport } from "./response.js";
 export { readableStreamFromPipe } from "./streams.js";
 export { pumpStreamToPipe, writableStreamToPipe } from "./pipe.js";

@@ -154,6 +154,104 @@ void worker_fetch(struct worker *worker, struct fetch_request *fetch,
     context_leave(&request->context);
 }
 
+/* ---- clients that go ---- */
+
+/* A script that wants to know. */
+struct client_watch {
+    struct pending pending;
+    struct js_ref callback;
+    const void *data; /* of worker_fetch() */
+    struct list link; /* client_watches */
+};
+
+static _Thread_local struct list client_watches;
+
+static struct list *watches(void)
+{
+    if (client_watches.next == NULL)
+        list_init(&client_watches);
+    return &client_watches;
+}
+
+static void watch_free(struct client_watch *watch)
+{
+    list_remove(&watch->link);
+    js_ref_fini(&watch->callback);
+    mem_free(watch);
+}
+
+static void watch_run(struct pending *pending)
+{
+    struct client_watch *watch = container_of(pending, struct client_watch, pending);
+    struct js_realm *realm = watch->callback.realm;
+    struct js_error error = {0};
+
+    if (js_call(realm, js_ref_object(&watch->callback), NULL, 0, NULL, &error) == NULL) {
+        worker_log_thrown(worker_of(realm), &error);
+        js_error_fini(&error);
+    }
+    watch_free(watch);
+}
+
+static void watch_drop(struct pending *pending)
+{
+    watch_free(container_of(pending, struct client_watch, pending));
+}
+
+void worker_client_gone(const void *data)
+{
+    struct list *link;
+
+    list_for_each (link, watches()) {
+        struct client_watch *watch = container_of(link, struct client_watch, link);
+
+        if (watch->data == data && watch->pending.context != NULL)
+            pending_ready(&watch->pending);
+    }
+    worker_client_over(data);
+}
+
+void worker_client_over(const void *data)
+{
+    struct list *link;
+
+    list_for_each (link, watches()) {
+        struct client_watch *watch = container_of(link, struct client_watch, link);
+
+        if (watch->data == data)
+            watch->data = NULL;
+    }
+}
+
+/* on_client_gone(callback): of the request that runs; nothing in an object's */
+static JSValueRef on_client_gone(struct js_call *call)
+{
+    struct context *context = context_current(call->realm);
+    struct client_watch *watch;
+
+    if (context == NULL || context->object != NULL)
+        return call->realm->undefined;
+    watch = mem_new(struct client_watch);
+    watch->data = request_of(context)->data;
+    js_ref_set(&watch->callback, call->realm, js_arg(call, 0));
+    watch->pending.run = watch_run;
+    watch->pending.drop = watch_drop;
+    list_push_back(watches(), &watch->link);
+    pending_bind(&watch->pending, context, HOLD_WAIT_UNTIL); /* which keeps nothing waiting */
+    return call->realm->undefined;
+}
+
+/* clang-format off */
+#define REQUEST_NATIVES(X)                 \
+    X("on_client_gone", on_client_gone, 1)
+/* clang-format on */
+JS_NATIVES(request_natives, REQUEST_NATIVES)
+
+void api_request_install(struct js_realm *realm, JSObjectRef natives)
+{
+    js_natives_install(realm, natives, request_natives, JS_COUNT(request_natives));
+}
+
 /* ---- requests of its own ---- */
 
 static void serving_reply(void *data, struct event_result *result)

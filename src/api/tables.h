@@ -12,6 +12,7 @@ void api_console_install(struct js_realm *realm, JSObjectRef natives);
 void api_delivery_install(struct js_realm *realm, JSObjectRef natives);
 void api_fetch_install(struct js_realm *realm, JSObjectRef natives);
 void api_hold_install(struct js_realm *realm, JSObjectRef natives);
+void api_request_install(struct js_realm *realm, JSObjectRef natives);
 void api_namespace_install(struct js_realm *realm, JSObjectRef natives);
 void api_object_install(struct js_realm *realm, JSObjectRef natives);
 void api_rpc_install(struct js_realm *realm, JSObjectRef natives);

@@ -97,6 +97,7 @@ static void install_natives(struct worker *worker, JSObjectRef natives)
     api_fetch_install(realm, natives);
     api_hold_install(realm, natives);
     api_namespace_install(realm, natives);
+    api_request_install(realm, natives);
     api_object_install(realm, natives);
     api_rpc_install(realm, natives);
     api_socket_install(realm, natives);

@@ -94,5 +94,11 @@ struct class *worker_class(struct worker *worker, size_t index);
 void worker_fetch(struct worker *worker, struct fetch_request *request,
                   void (*reply)(void *data, struct event_result *result), void *data);
 
+/* The client that `data` of worker_fetch() stands for has gone before it had its whole answer: the
+ * request's script hears of it if it asked to (request.signal). Any Worker of this thread. */
+void worker_client_gone(const void *data);
+/* `data` stands for nobody any more. */
+void worker_client_over(const void *data);
+
 /* Requests under way, waitUntil included. */
 size_t worker_busy(const struct worker *worker);

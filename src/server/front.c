@@ -62,6 +62,7 @@ static void exchange_check(struct exchange *exchange)
     if (exchange->req != NULL || exchange->owed)
         return;
     ASSERT(exchange->up == NULL && exchange->down == NULL);
+    worker_client_over(exchange);
     mem_free(exchange);
     if (front->leaving && front->waiting == 0)
         mem_free(front);
@@ -172,6 +173,7 @@ static void on_abort(struct http_request *req)
     struct exchange *exchange = req->user;
 
     exchange->req = NULL;
+    worker_client_gone(exchange);
     up_fail(exchange, "Error", "Network connection lost.", FAILURE_RETRYABLE);
     down_drop(exchange);
     exchange_check(exchange);

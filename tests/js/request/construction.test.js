@@ -84,14 +84,6 @@ test("an upgrade can be forwarded with its headers copied", () => {
   });
 });
 
-test("the client's leaving aborts the signal", () => {
-  const request = hooks.requestFromNative("GET", "http://h/", "", null);
-  let seen;
-  request.signal.addEventListener("abort", () => (seen = request.signal.reason));
-  hooks.abortRequest(request);
-  assert.equal(seen.name, "AbortError");
-});
-
 test("a subclass is a Request too", () => {
   class Mine extends Request {
     get extra() {
