@@ -9,6 +9,7 @@ import { Buffer } from "./node_buffer.js";
 import { keyObjects } from "./node_key_objects.js";
 import { importKey, normalize } from "./crypto.js";
 import { isCryptoKey, keyMaterial } from "./crypto_key.js";
+import { DOMException } from "./dom_exception.js";
 import { isBufferSource, isObject, INTERNAL } from "./webidl.js";
 import {
   ANY_BYTES,
@@ -32,7 +33,7 @@ import {
 
 const PASSPHRASE_BYTES_MAX = 1024;
 
-let materialOf;
+let materialOf, requireExtractable;
 
 /** Bytes or a native box. */
 export const keyObjectMaterial = (key) => materialOf(key);
@@ -43,21 +44,26 @@ const wrongType = (actual, expected) => cryptoError("INVALID_KEY_OBJECT_TYPE", `
 export class KeyObject {
   #type;
   #material;
+  #extractable;
 
-  constructor(token, type, material) {
+  constructor(token, type, material, extractable) {
     if (token !== INTERNAL) throw new Error("Illegal constructor");
     this.#type = type;
     this.#material = material;
+    this.#extractable = extractable;
     keyObjects.add(this);
   }
 
   static {
     materialOf = (key) => key.#material;
+    requireExtractable = (key) => {
+      if (!key.#extractable) throw new TypeError("Unable to export non-extractable key");
+    };
   }
 
   static from(key) {
     if (!isCryptoKey(key)) throw invalidType("key", "an instance of CryptoKey", key);
-    return makeKey(key.type, keyMaterial(key));
+    return makeKey(key.type, keyMaterial(key), key.extractable);
   }
 
   get type() {
@@ -75,6 +81,8 @@ export class KeyObject {
   }
 
   toCryptoKey(algorithm, extractable, usages) {
+    if (extractable && !this.#extractable)
+      throw new DOMException("Cannot create an extractable CryptoKey from a non-extractable key.", "InvalidAccessError");
     const format = { secret: "raw", public: "spki", private: "pkcs8" }[this.#type];
     const data = this.#type === "secret" ? this.#material : new Uint8Array(natives.key_export(this.#material, format));
     return importKey(format, data, normalize(algorithm), !!extractable, [...usages]);
@@ -90,6 +98,7 @@ export class SecretKeyObject extends KeyObject {
   export(options = {}) {
     requireObject(options, "options");
     if (options.format !== undefined) requireOneOf(options.format, "options.format", ["buffer", "jwk"]);
+    requireExtractable(this);
     if (options.format === "jwk") return { kty: "oct", k: base64url(materialOf(this)) };
     return Buffer.from(materialOf(this));
   }
@@ -129,6 +138,7 @@ class AsymmetricKeyObject extends KeyObject {
     if (!["pem", "der", "jwk"].includes(format)) throw invalidValue("options.format", format);
     requireString(type, "options.type");
     if (!(isPrivate ? ["pkcs1", "pkcs8", "sec1"] : ["pkcs1", "spki"]).includes(type)) throw invalidValue("options.type", type);
+    requireExtractable(this);
     const isEncrypted = isPrivate && cipher !== undefined && cipher !== null;
     if (format === "jwk") {
       if (isEncrypted) throw incompatible("jwk", "does not support encryption");
@@ -154,7 +164,7 @@ export class PublicKeyObject extends AsymmetricKeyObject {}
 export class PrivateKeyObject extends AsymmetricKeyObject {}
 
 const CLASSES = { secret: SecretKeyObject, public: PublicKeyObject, private: PrivateKeyObject };
-const makeKey = (type, material) => new CLASSES[type](INTERNAL, type, material);
+const makeKey = (type, material, extractable = true) => new CLASSES[type](INTERNAL, type, material, extractable);
 
 const incompatible = (encoding, why) => cryptoError("INCOMPATIBLE_KEY_OPTIONS", `The selected key encoding ${encoding} ${why}.`);
 
