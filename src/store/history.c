@@ -55,6 +55,7 @@ struct history {
 struct pile {
     uint8_t key[KEY_BYTES];
     struct history_addition addition;
+    struct history_birth birth;
 };
 
 /* ---- names ---- */
@@ -254,21 +255,44 @@ struct reading {
     struct map piles; /* key -> pile, owned */
 };
 
+static void key_make(uint8_t key[KEY_BYTES], const struct record *record)
+{
+    memcpy(key, record->id, STORE_ID_SIZE);
+    memcpy(key + STORE_ID_SIZE, &record->namespace_number, sizeof record->namespace_number);
+}
+
 static struct pile *pile_of(struct reading *reading, const struct record *record)
 {
     uint8_t key[KEY_BYTES];
     struct pile *pile;
 
-    memcpy(key, record->id, STORE_ID_SIZE);
-    memcpy(key + STORE_ID_SIZE, &record->namespace_number, sizeof record->namespace_number);
+    key_make(key, record);
     pile = map_get(&reading->piles, bytes_of(key, sizeof key));
     if (pile != NULL)
         return pile;
     pile = mem_new(struct pile);
     memcpy(pile->key, key, sizeof key);
-    pile->addition.birth = history_is_birth(record);
     map_put(&reading->piles, bytes_of(pile->key, sizeof pile->key), pile);
     return pile;
+}
+
+static void add_to_pile(struct pile *pile, const struct record *record, uint64_t lsn,
+                        int64_t written_ms, struct bytes encoded)
+{
+    pile->addition.birth = history_birth_take(&pile->birth, record) == BIRTH_TRUE;
+    history_add_record(&pile->addition, lsn, written_ms, encoded);
+}
+
+/* A record that is not added now may be the rest of a first commit. */
+static void look_ahead(struct reading *reading, const struct record *record)
+{
+    uint8_t key[KEY_BYTES];
+    struct pile *pile;
+
+    key_make(key, record);
+    pile = map_get(&reading->piles, bytes_of(key, sizeof key));
+    if (pile != NULL)
+        pile->addition.birth = history_birth_take(&pile->birth, record) == BIRTH_TRUE;
 }
 
 static int sort_batch(void *data, const struct journal_file *file, uint64_t offset,
@@ -288,8 +312,10 @@ static int sort_batch(void *data, const struct journal_file *file, uint64_t offs
             return err_raise(-EIO);
         if (lsn >= reading->from_lsn && lsn < reading->end_lsn &&
             record.namespace_number != STORE_NAMESPACE)
-            history_add_record(&pile_of(reading, &record)->addition, lsn, batch->written_ms,
-                               bytes_slice(before, 0, before.len - rest.len));
+            add_to_pile(pile_of(reading, &record), &record, lsn, batch->written_ms,
+                        bytes_slice(before, 0, before.len - rest.len));
+        else if (lsn >= reading->end_lsn)
+            look_ahead(reading, &record);
     }
     return 0;
 }
@@ -439,19 +465,57 @@ static int add_piles(struct history *history, struct reading *reading)
     return r < 0 ? err_pass(r) : 0;
 }
 
+static int read_segment(struct reading *reading, const char *path)
+{
+    struct journal_reader *reader = NULL;
+    struct err_text why;
+    int r = journal_reader_open_file(&reader, reading->history->store->os, path, &why);
+
+    if (r == 0)
+        r = journal_reader_walk(reader, sort_batch, reading);
+    journal_reader_close(reader);
+    return r < 0 ? err_pass(r) : r;
+}
+
+/* Whether an object's first commit goes on behind what is added. */
+static bool any_birth_open(const struct reading *reading)
+{
+    const struct pile *pile;
+    size_t at = 0;
+
+    while ((pile = map_next(&reading->piles, &at, NULL)) != NULL)
+        if (pile->birth.state == BIRTH_OPEN)
+            return true;
+    return false;
+}
+
+/* Where the rest cannot be read the object has not begun here: it gets an image. */
+static void look_for_births(struct reading *reading)
+{
+    struct log *log = reading->history->store->log;
+    uint64_t lsn = reading->end_lsn;
+    char *path;
+
+    while (lsn != UINT64_MAX && any_birth_open(reading) &&
+           (path = segment_log_find(log, lsn, &lsn)) != NULL) {
+        int r = read_segment(reading, path);
+
+        mem_free(path);
+        if (r != 0)
+            return;
+    }
+}
+
 /* What is in one segment, from the pin on. */
 static int add_segment(struct history *history, const char *path, uint64_t end_lsn)
 {
     struct reading reading = {.history = history, .from_lsn = history->pin.lsn, .end_lsn = end_lsn};
-    struct journal_reader *reader = NULL;
-    struct err_text why;
-    int r = journal_reader_open_file(&reader, history->store->os, path, &why);
+    int r = read_segment(&reading, path);
 
-    if (r == 0)
-        r = journal_reader_walk(reader, sort_batch, &reading);
-    journal_reader_close(reader);
-    if (r == 0)
+    if (r == 0) {
+        look_for_births(&reading);
         r = add_piles(history, &reading);
+    }
     reading_fini(&reading);
     return r < 0 ? err_pass(r) : r;
 }
@@ -604,8 +668,29 @@ struct search {
     const uint8_t *id;
     struct history_epoch epoch;
     bool begun; /* there is something to replay over */
-    bool any;
+    struct history_birth birth;
 };
+
+/* Over nothing, until it is known that there was something. */
+static int search_birth(struct search *search, const struct record *record, uint64_t lsn,
+                        int64_t written_ms, struct bytes encoded)
+{
+    struct history_replay *replay = search->replay;
+    bool open = search->birth.state == BIRTH_OPEN;
+
+    if (open && !history_knows(&search->epoch, &replay->until) &&
+        !history_reached(&replay->until, lsn, written_ms))
+        search->birth.state = BIRTH_FALSE;
+    search->begun = history_birth_take(&search->birth, record) == BIRTH_TRUE;
+    if (search->birth.state != BIRTH_FALSE)
+        return history_replay_take(replay, lsn, written_ms, encoded, search->why);
+    if (open) {
+        buf_clear(&replay->pending);
+        replay->last_lsn = 0;
+    }
+    replay->beyond |= !history_reached(&replay->until, lsn, written_ms);
+    return 0;
+}
 
 static int search_batch(void *data, const struct journal_file *file, uint64_t offset,
                         const struct batch *batch)
@@ -626,15 +711,10 @@ static int search_batch(void *data, const struct journal_file *file, uint64_t of
         if (record.namespace_number != search->namespace_number ||
             memcmp(record.id, search->id, STORE_ID_SIZE) != 0)
             continue;
-        if (!search->any && !search->begun)
-            search->begun =
-                history_is_birth(&record) && history_knows(&search->epoch, &search->replay->until);
-        search->any = true;
-        if (search->begun)
-            r = history_replay_take(search->replay, lsn, batch->written_ms,
-                                    bytes_slice(before, 0, before.len - rest.len), search->why);
-        else if (!history_reached(&search->replay->until, lsn, batch->written_ms))
-            search->replay->beyond = true;
+        before = bytes_slice(before, 0, before.len - rest.len);
+        r = search->begun
+                ? history_replay_take(search->replay, lsn, batch->written_ms, before, search->why)
+                : search_birth(search, &record, lsn, batch->written_ms, before);
     }
     return r;
 }

@@ -311,18 +311,20 @@ static int find_lost(struct walk *walk, uint64_t size, uint64_t added_lsn, bool 
 
 /* ---- replaying ---- */
 
-/* The place to begin: 0 if there is none. */
-static int find_start(struct walk *walk, bool birth, uint64_t end, const struct bookmark *until,
-                      uint64_t *start)
+/* The place to begin: 0 if there is none. `birth`: the first record builds on nothing; `known`: so
+ * it is known what was before. */
+static int find_start(struct walk *walk, bool birth, bool known, uint64_t end,
+                      const struct bookmark *until, uint64_t *start)
 {
     struct entry entry;
     int fault = 0;
 
-    *start = birth ? HEAD_BYTES : 0;
+    *start = birth && known ? HEAD_BYTES : 0;
     walk->at = HEAD_BYTES;
     for (uint64_t at = HEAD_BYTES; at < end && fault == 0 && walk_next(walk, &entry, &fault);
          at = walk->at)
-        if (entry.kind == ENTRY_IMAGE && history_reached(until, entry.lsn, entry.ms))
+        if ((entry.kind == ENTRY_IMAGE || (birth && at == HEAD_BYTES)) &&
+            history_reached(until, entry.lsn, entry.ms))
             *start = at;
     return fault < 0 ? err_pass(fault) : 0;
 }
@@ -382,6 +384,7 @@ int history_file_replay(const struct history_file_source *source, const struct h
     uint64_t size = 0;
     uint64_t start = 0;
     bool birth = false;
+    bool known = history_knows(epoch, &replay->until);
     bool lost = false;
     int fault = 0;
     int r = os_open(source->os, source->path, OS_READ, &walk.file);
@@ -402,14 +405,13 @@ int history_file_replay(const struct history_file_source *source, const struct h
         r = damaged_at(size, why);
     *found &= size > HEAD_BYTES;
     if (r == 0 && *found)
-        r = find_start(&walk, birth && history_knows(epoch, &replay->until), size, &replay->until,
-                       &start);
-    if (r == 0 && *found && start == 0) {
+        r = find_start(&walk, birth, known, size, &replay->until, &start);
+    if (r == 0 && *found && start != 0)
+        r = replay_from(&walk, start, size, replay, why);
+    if (r == 0 && *found && (start == 0 || (!known && replay->image.size_pages == 0))) {
         err_text_set(why, "The history of this object does not reach back that far.");
         r = HISTORY_MISSING;
     }
-    if (r == 0 && *found)
-        r = replay_from(&walk, start, size, replay, why);
     if (r == 0 && *found && lost && !replay->beyond)
         r = damaged_at(size, why);
     mem_free(walk.content);

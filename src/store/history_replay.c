@@ -114,17 +114,31 @@ void history_replay_fini(struct history_replay *replay)
     buf_fini(&replay->pending);
 }
 
-bool history_is_birth(const struct record *record)
+/* All of them against zeros. */
+static bool count_new_pages(const struct record *record, uint32_t *count)
 {
     struct bytes pages = record->pages;
     struct record_page page;
-    uint32_t count = 0;
 
-    if (record->kind != RECORD_COMMIT || record->previous_lsn != 0 ||
-        (record->flags & (RECORD_FIRST | RECORD_LAST)) != (RECORD_FIRST | RECORD_LAST))
-        return false;
-    for (; record_next_page(&pages, &page); count++)
+    for (; record_next_page(&pages, &page); ++*count)
         if (page.base != PAGE_ZEROS)
             return false;
-    return record->size_pages > 0 && count == record->size_pages; /* each comes once */
+    return true;
+}
+
+enum history_birth_state history_birth_take(struct history_birth *birth,
+                                            const struct record *record)
+{
+    bool first = (record->flags & RECORD_FIRST) != 0;
+
+    if (birth->state != BIRTH_OPEN)
+        return birth->state;
+    if (record->kind != RECORD_COMMIT || first == birth->begun ||
+        (first && record->previous_lsn != 0) || !count_new_pages(record, &birth->pages))
+        birth->state = BIRTH_FALSE;
+    else if ((record->flags & RECORD_LAST) != 0)
+        birth->state =
+            record->size_pages > 0 && birth->pages == record->size_pages ? BIRTH_TRUE : BIRTH_FALSE;
+    birth->begun = true;
+    return birth->state;
 }

@@ -65,5 +65,19 @@ bool history_knows(const struct history_epoch *epoch, const struct bookmark *unt
 /* Whether an object of which there is no record from that point on was the same then as now. */
 bool history_rested(const struct history_epoch *epoch, const struct bookmark *until);
 
-/* A commit that builds on nothing before it: the object began here. */
-bool history_is_birth(const struct record *record);
+/* Whether an object's first commit, of which its first record is given and then the others, builds
+ * on nothing before it: then the object began here. All zero at first. */
+enum history_birth_state {
+    BIRTH_OPEN, /* so far it does; its last record is to come */
+    BIRTH_TRUE,
+    BIRTH_FALSE,
+};
+
+struct history_birth {
+    enum history_birth_state state;
+    bool begun;
+    uint32_t pages; /* so far, each comes once */
+};
+
+enum history_birth_state history_birth_take(struct history_birth *birth,
+                                            const struct record *record);

@@ -149,6 +149,37 @@ TEST(a_restore_comes_back_with_the_alarm_of_its_time)
     store_world_end(world);
 }
 
+TEST(an_object_whose_first_commit_is_large_goes_back_to_it)
+{
+    struct store_world *world = store_world_create();
+    struct database *db = begin(world, 1);
+    char nothing[BOOKMARK_TEXT_SIZE];
+    char first[BOOKMARK_TEXT_SIZE];
+    char undo[BOOKMARK_TEXT_SIZE];
+
+    check_bookmark(world, db, nothing);
+    sim_os_advance(world->sim, 5000000);
+    check_runs(db, make);
+    for (int i = 0; i < 4; i++)
+        check_runs(db, "INSERT INTO t (b) VALUES (hex(randomblob(60000)))");
+    check_commits(db);
+    check_bookmark(world, db, first);
+    CHECK(world->durable_lsn > 2); /* in several records */
+    check_runs(db, "DELETE FROM t");
+    check_commits(db);
+    check_orders(db, first, undo);
+    db = again(world, db, 1);
+    CHECK_EQ(number_of(db, count), 4);
+    check_orders(db, nothing, undo);
+    db = again(world, db, 1);
+    CHECK(strstr(error_of(db, count), "no such table: t") != NULL);
+    check_orders(db, undo, nothing);
+    db = again(world, db, 1);
+    CHECK_EQ(number_of(db, count), 4);
+    database_close(db);
+    store_world_end(world);
+}
+
 /* Several times the journal, so that most of it is in history files; every tenth state is looked
  * at. */
 static void check_long_history(struct store_world *world, uint64_t crash_seed)
