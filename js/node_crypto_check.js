@@ -39,11 +39,18 @@ export function requireOneOf(value, name, allowed) {
 const BYTES = "of type string or an instance of Buffer, TypedArray, or DataView";
 export const ANY_BYTES = "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView";
 
+/* An encoding that Buffer knows; undefined for the usual one. */
+function encodingOf(name) {
+  if (name === undefined || name === null || name === "buffer") return undefined;
+  if (!Buffer.isEncoding(name)) throw codedError(TypeError, "ERR_UNKNOWN_ENCODING", `Unknown encoding: ${name}`);
+  return name;
+}
+
 /** Bytes of a view, or of a string in an encoding. */
 export function toBytes(value, name = "data", encoding, expected = BYTES) {
   if (typeof value === "string") {
     if (name === "data" && encoding === "hex" && value.length % 2 !== 0) throw invalidValue("encoding", encoding, `is invalid for data of length ${value.length}`);
-    return Buffer.from(value, encoding === "buffer" ? undefined : encoding);
+    return Buffer.from(value, encodingOf(encoding));
   }
   if (isBufferSource(value)) return bytesOf(value);
   throw invalidType(name, expected, value);
@@ -52,7 +59,8 @@ export function toBytes(value, name = "data", encoding, expected = BYTES) {
 /** A Buffer, or text in an encoding. */
 export function output(buffer, encoding) {
   const bytes = Buffer.from(buffer);
-  return encoding === undefined || encoding === null || encoding === "buffer" ? bytes : bytes.toString(encoding);
+  const name = encodingOf(encoding);
+  return name === undefined ? bytes : bytes.toString(name);
 }
 
 /** Compute now and call back later, with an error first. */

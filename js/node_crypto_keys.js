@@ -245,7 +245,7 @@ function passphraseOf({ passphrase, encoding }) {
 function readKey(data, { format = "pem", type, ...rest }, wantsPrivate) {
   requireString(format, "options.format");
   if (format !== "pem" && format !== "der") throw invalidValue("options.format", format);
-  if (format === "der") {
+  if (format === "der" || type !== undefined) {
     if (!["pkcs1", "pkcs8", "sec1", "spki"].includes(type) || (wantsPrivate && type === "spki")) throw invalidValue("options.type", type);
   }
   const box = natives.key_read(data, format === "pem", format === "der" ? type : undefined, passphraseOf(rest), wantsPrivate);
@@ -286,8 +286,8 @@ function boxFrom(key, wantsPrivate, allowed, isUse) {
   if (isAnyKey(inner)) return boxOf(inner, allowed);
   if (key.format === "jwk") return importJwk(inner, wantsPrivate);
   if (!isBytes(inner)) throw invalidType("key.key", KEY_BYTES, inner);
-  const { format = "pem", passphrase, encoding } = key;
-  if (typeof inner === "string" && format === "pem" && passphrase === undefined && encoding === undefined) return readText(inner, wantsPrivate);
+  const { format = "pem", type, passphrase, encoding } = key;
+  if (typeof inner === "string" && format === "pem" && type === undefined && passphrase === undefined && encoding === undefined) return readText(inner, wantsPrivate);
   return readKey(toBytes(inner, "key.key", key.encoding), key, wantsPrivate);
 }
 

@@ -79,3 +79,8 @@ test("keys that are not extractable are not exported, other than in Node", async
         { name: "AES-CBC", length: 256 },
     ]);
 });
+
+test("unknown encodings are refused, other than in Node", async () => {
+    const refused = "TypeError ERR_UNKNOWN_ENCODING: Unknown encoding: nosuch";
+    assert.deepEqual(await ask("cloudflare: unknown encodings"), [refused, refused]);
+});
