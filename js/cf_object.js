@@ -71,7 +71,7 @@ export function deliverFetch(record, event, method, url, headers, body, cf) {
   settle(
     event,
     () => handler.call(record.instance, request),
-    (response) => respond(event, response, fail),
+    (response) => respond(event, response, request, fail),
   );
 }
 

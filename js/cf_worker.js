@@ -208,21 +208,22 @@ function answerFirst(url) {
 }
 
 export function fetchWorker(event, method, url, headers, body, cf) {
+  let request;
   let result;
   try {
     result = answerFirst(url);
     if (result !== undefined) {
       result.then(
-        (response) => respond(event, response, fail),
+        (response) => respond(event, response, null, fail),
         (error) => fail(event, error),
       );
       return;
     }
-    const request = cf === undefined ? requestFromClient(method, url, headers, body) : requestFromNative(method, url, headers, body, cf);
+    request = cf === undefined ? requestFromClient(method, url, headers, body) : requestFromNative(method, url, headers, body, cf);
     const listens = handlers === undefined && hasListener(globalEvents, "fetch");
     result = assets?.respond(request, handlers !== undefined || listens);
     if (result !== undefined) {
-      respond(event, result, fail);
+      respond(event, result, request, fail);
       return;
     }
     if (handlers?.fetch !== undefined) result = handlers.fetch(request, current.env, new ExecutionContext());
@@ -234,10 +235,10 @@ export function fetchWorker(event, method, url, headers, body, cf) {
   }
   if (typeof result?.then === "function")
     Promise.resolve(result).then(
-      (response) => respond(event, response, fail),
+      (response) => respond(event, response, request, fail),
       (error) => fail(event, error),
     );
-  else respond(event, result, fail);
+  else respond(event, result, request, fail);
 }
 
 /* An entrypoint at work for this Worker itself. */
@@ -252,13 +253,14 @@ function entrypointOf(name, props) {
 }
 
 export function serveFetch(event, method, url, headers, body, cf, name, props) {
+  const request = requestFromNative(method, url, headers, body, cf);
   const run = async () => {
     const { fetch } = entrypointOf(name, props);
     if (fetch === undefined) throw new Error(NO_FETCH);
-    return fetch(requestFromNative(method, url, headers, body, cf));
+    return fetch(request);
   };
   run().then(
-    (response) => respond(event, response, fail),
+    (response) => respond(event, response, request, fail),
     (error) => fail(event, error),
   );
 }

@@ -373,9 +373,10 @@ static bool auto_responds(struct ws_connection *ws, struct bytes text)
 {
     struct timespec now;
 
-    if (ws->auto_response == NULL || !bytes_equal(text, ws->auto_response->request) ||
-        !may_send(ws))
+    if (ws->auto_response == NULL || !bytes_equal(text, ws->auto_response->request))
         return false;
+    if (!may_send(ws))
+        return true; /* asked after our Close: nobody is told */
     ws_send_blob(ws, ws->auto_response->response);
     clock_gettime(CLOCK_REALTIME, &now);
     ws->state.auto_response_time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;

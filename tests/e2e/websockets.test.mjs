@@ -136,6 +136,17 @@ test("auto-responses answer exactly their text, and note the time", async () => 
     client.cut();
 });
 
+test("an auto-response's question after the object's Close is nobody's", async () => {
+    const raw = await connectRaw(target, "/at/SLEEPERS/auto-closing/socket?name=auto-closing");
+    await sleeper("auto-closing", "auto-response");
+    await sleeper("auto-closing", "close-all");
+    assert.equal((await raw.frame()).opcode, CLOSE);
+    raw.write(frame(TEXT, "are you there?")).write(frame(CLOSE, closePayload(4001)));
+    assert.equal((await events("auto-closing"))[0][0], "close");
+    assert.equal(raw.received.length, 0);
+    raw.destroy();
+});
+
 test("protocol pings are answered", async () => {
     const client = await open("pings");
     client.socket.ping("are you there?");
@@ -417,6 +428,11 @@ test("a Worker may talk without an object", async () => {
     assert.equal(await client.next(), "worker says x");
     client.close(1000);
     assert.equal((await client.whenClosed()).code, 1000);
+});
+
+test("a stub gives a socket only to a request that asks for one", async () => {
+    const refused = 'TypeError: Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".';
+    assert.deepEqual((await target.ask("/without-upgrade")).map(text), [refused, refused, 101]);
 });
 
 test("an upgrade that is refused or fails is an ordinary answer", async () => {
