@@ -14,7 +14,8 @@ export const options = __options ?? {};
 const GLOBAL_SCOPE_TEXT =
   "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), " +
   "setting a timeout, and generating random values are not allowed within global scope. To fix " +
-  "this error, perform this operation within a handler.";
+  "this error, perform this operation within a handler. " +
+  "https://developers.cloudflare.com/workers/runtime-apis/handlers/";
 
 const running = natives.running ?? new Float64Array(1);
 

@@ -8,7 +8,8 @@
 #define GLOBAL_SCOPE_TEXT                                                                          \
     "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or "           \
     "connect()), setting a timeout, and generating random values are not allowed within global "   \
-    "scope. To fix this error, perform this operation within a handler."
+    "scope. To fix this error, perform this operation within a handler. "                          \
+    "https://developers.cloudflare.com/workers/runtime-apis/handlers/"
 
 /* Of what, twice, and where from. */
 #define FOREIGN_TEXT                                                                               \

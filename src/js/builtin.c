@@ -24,6 +24,7 @@ JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *buil
     return hooks != NULL ? js_as_object(realm, hooks) : NULL;
 }
 
+/* clang-format off */
 static const struct js_builtin *const late_scripts[] = {
     &js_builtin_cf_assets,
     &js_builtin_cf_kv,
@@ -41,6 +42,8 @@ static const struct js_builtin *const late_scripts[] = {
     &js_builtin_streams,
     &js_builtin_urlpattern,
 };
+
+/* clang-format on */
 
 /* builtin_late(name, natives, shared): what the script exports */
 static JSValueRef builtin_late(struct js_call *call)
