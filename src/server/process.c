@@ -29,6 +29,7 @@
 #include "os/os.h"
 #include "server/bundle.h"
 #include "server/control.h"
+#include "server/crash.h"
 #include "server/deploy.h"
 #include "server/file.h"
 #include "server/fleet.h"
@@ -644,8 +645,10 @@ int process_run(const struct process_options *given)
     const struct process_host *host = options.host_program;
     int status;
 
-    if (host == NULL)
+    if (host == NULL) {
+        crash_install();
         raise_descriptors();
+    }
     process.path = mem_strdup(options.path);
     process.grace_ms = options.grace_ms;
     if (options.shards == 0)
