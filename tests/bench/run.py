@@ -5,7 +5,8 @@
     tests/bench/run.py --quick     some two minutes; for a first look only
     tests/bench/run.py -k insert   only rows whose name contains this
 
-Then one room written three times: in C, in TypeScript here, and the same TypeScript on workerd.
+Then one room written three times: in C, in TypeScript here, and the same TypeScript on workerd; and
+inserts with and without point-in-time history.
 
 Prints Markdown tables: the storage core beside what the machine allows; then for each row the median
 of three interleaved runs, processor time of the server per operation, what the device was given to
