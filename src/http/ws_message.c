@@ -1,5 +1,8 @@
 #include "http/ws_message.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -53,6 +56,16 @@ static int broken(struct ws_message *message, struct ws_event *event, uint16_t c
     return WS_MESSAGE_BROKEN;
 }
 
+/* Words that are read before the thread makes others. */
+static int too_large(struct ws_message *message, struct ws_event *event, uint64_t bytes)
+{
+    static _Thread_local char words[80];
+
+    snprintf(words, sizeof words, "Message is too large: %" PRIu64 " > %zu", bytes,
+             message->bytes_max);
+    return broken(message, event, 1009, words);
+}
+
 /* The frame's place in the message. */
 static int judge_frame(struct ws_message *message, const struct ws_frame *frame,
                        struct ws_event *event)
@@ -72,7 +85,7 @@ static int judge_frame(struct ws_message *message, const struct ws_frame *frame,
     }
     if (frame->length > message->bytes_max ||
         message->payload.len > message->bytes_max - frame->length)
-        return broken(message, event, 1009, "Message is too large");
+        return too_large(message, event, message->payload.len + frame->length);
     if (++message->fragments > LIMIT_WS_FRAGMENTS)
         return broken(message, event, 1009, "Message has too many fragments");
     return 0;

@@ -328,6 +328,12 @@ test("arguments are converted as the platform converts them", async () => {
     ]);
 });
 
+test("an object has 32,768 sockets and not one more", async () => {
+    const [made, count, last] = await target.ask("/at/MUTE/many/many");
+    assert.deepEqual([made, count], [32_769, 32_768]);
+    assert.equal(text(last), "Error: only 32768 websockets can be accepted on a single Durable Object instance");
+});
+
 test("misuse of auto-responses and event timeouts is refused", async () => {
     assert.deepEqual((await sleeper("misused", "misused-auto-response")).map(text), [
         "RangeError: Request cannot be larger than 2048 bytes. A request of size 2049 was provided.",
@@ -643,6 +649,25 @@ test("messages longer than a frame header's short forms arrive", async () => {
         assert.equal(await client.next(), length > 1000 ? `long ${length}` : `echo ${"x".repeat(length)}`);
     }
     client.cut();
+});
+
+test("a message may have 32 MiB and no byte more", async () => {
+    const limit = 32 << 20;
+    const fault = `WebSocket protocol error; protocolError.statusCode = 1009; protocolError.description = Message is too large: ${limit + 1} > ${limit}`;
+    const client = await open("large");
+    client.send("x".repeat(limit));
+    assert.equal(await client.next(), `long ${limit}`);
+    client.send("x".repeat(limit + 1));
+    assert.deepEqual(await events("large"), [["error", fault]]);
+    client.cut();
+
+    const listener = await listen("large");
+    listener.send(Buffer.alloc(limit));
+    assert.equal(await listener.next(), `Blob ${limit}`);
+    listener.send(Buffer.alloc(limit + 1));
+    await until(async () => (await heard("large")).length === 2, { what: "the error" });
+    assert.deepEqual((await heard("large"))[1], ["error", `Uncaught Error: ${fault}`, "Error", 3]);
+    listener.cut();
 });
 
 test("a pong that nobody asked for is ignored", async () => {
