@@ -321,6 +321,20 @@ test("an overloaded object refuses in C as in JavaScript", { skip }, async () =>
     assert.deepEqual(found[1], found[0]);
 });
 
+test("a stop waits five seconds for work that does not end", { skip }, async () => {
+    const make = (directory) => {
+        fs.cpSync(path.join(E2E, "fixtures/native-endless"), directory, { recursive: true });
+        compile(directory, "endless.c", "endless.so");
+    };
+    await withProject(make, async (server) => {
+        assert.equal(await (await server.fetch("/")).text(), "under way");
+        const from = Date.now();
+        await server.stop(); /* with status 0 */
+        assert.ok(Date.now() - from >= 4900, `it stopped after ${Date.now() - from} ms`);
+        assert.match(server.stderr, /1 works of classes in C have not ended in 5 s and are left to themselves/);
+    });
+});
+
 /* ---- dormouse dev ---- */
 
 test("a library that is compiled again takes over, and sockets stay", { skip: skip || EVICTS_ALWAYS }, async () => {
