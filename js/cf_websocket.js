@@ -181,11 +181,15 @@ export class WebSocket extends EventTarget {
   }
 
   get protocol() {
-    return this.#box === undefined ? "" : natives.ws_protocol(this.#box);
+    if (this.#box === undefined) return "";
+    const protocol = natives.ws_protocol(this.#box);
+    return protocol === "" && this.#url !== null ? null : protocol;
   }
 
   get extensions() {
-    return this.#box === undefined ? "" : natives.ws_extensions(this.#box);
+    if (this.#box === undefined) return "";
+    const extensions = natives.ws_extensions(this.#box);
+    return extensions === "" && this.#url !== null ? null : extensions;
   }
 
   get bufferedAmount() {

@@ -2,6 +2,7 @@
 
 #include "actor/fetch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,6 +303,19 @@ static size_t split_headers(const struct blob *block, struct http_header *header
     return count;
 }
 
+/* What the server chose of the protocols that were offered. */
+static void note_protocol(struct socket *socket, const struct http_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_equal_nocase(headers[i].name, BYTES("sec-websocket-protocol"))) {
+            char *protocol = mem_strndup((const char *)headers[i].value.data, headers[i].value.len);
+
+            socket_set_protocol(socket, protocol, "");
+            mem_free(protocol);
+        }
+    }
+}
+
 static void on_ws_open(void *ctx, struct ws_connection *ws, const struct http_header *headers,
                        size_t header_count)
 {
@@ -313,6 +327,10 @@ static void on_ws_open(void *ctx, struct ws_connection *ws, const struct http_he
     out->answer_headers = header_block(headers, header_count);
     socket_pair(out->worker->shard, ends);
     out->socket = ends[0];
+    if (out->upgrade)
+        out->reason = mem_strdup("Switching Protocols");
+    else
+        note_protocol(out->socket, headers, header_count);
     out->worker->couple(out->worker->couple_data, ws, socket_send_away(ends[1]));
     socket_unref(ends[1]);
     settle(out);
@@ -323,9 +341,18 @@ static void on_ws_error(void *ctx, unsigned status, const char *what)
 {
     struct outgoing *out = ctx;
 
-    (void)status;
     out->socket_attempt = NULL;
-    out->fault = mem_strdup(what);
+    if (status != 0 && !out->upgrade) {
+        char text[160];
+
+        snprintf(text, sizeof text,
+                 "Failed to establish the WebSocket connection: expected server to reply with HTTP "
+                 "status code 101 (switching protocols), but received %u instead.",
+                 status);
+        out->fault = mem_strdup(text);
+    } else {
+        out->fault = mem_strdup(what);
+    }
     settle(out);
     outgoing_unref(out);
 }

@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import { WebSocketServer } from "ws";
+
 import { exchange } from "./support/raw.mjs";
 import { BINARY, CLOSE, closePayload, connect, connectRaw, frame, PING, PONG, TEXT } from "./support/sockets.mjs";
-import { EVICTS_ALWAYS, IDLE_ARGS, IDLE_MS, onlyDormouse, onlyInMemory, sleep, start, until } from "./support/target.mjs";
+import { EVICTS_ALWAYS, IDLE_ARGS, IDLE_MS, onlyDormouse, onlyInMemory, once, sleep, start, until } from "./support/target.mjs";
 
 let target;
 before(async () => {
@@ -561,6 +563,28 @@ test("a socket's other arguments are checked in the platform's words", async () 
         refused("One of the protocol header tokens is invalid."),
         refused("The protocol header token is invalid."),
     ]);
+});
+
+test("a socket to elsewhere talks, with the protocol that was chosen", { skip: onlyDormouse("calls no address of this machine") }, async () => {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: (offered) => (offered.has("chat") ? "chat" : false) });
+    await once(server, "listening");
+    server.on("connection", (socket) => socket.on("message", (data) => socket.send(`${data} back`)));
+    const { port } = server.address();
+    const talk = (to, ...protocols) => target.ask(`/outbound-talk?${new URLSearchParams([["to", to], ...protocols.map((one) => ["protocol", one])])}`);
+    const rest = [["message", "hello back"], ["close", 3000, "done", true, 3]];
+    const to = `ws://127.0.0.1:${port}/a`;
+    try {
+        assert.deepEqual(await talk(to, "talk", "chat"), [["new", 0, ""], ["open", 1, "chat", null, true], ...rest]);
+        assert.deepEqual(await talk(to), [["new", 0, ""], ["open", 1, null, null, true], ...rest]);
+        const [, [name, words, state], close] = await talk(`${target.socketOrigin}/refuses`);
+        assert.deepEqual([name, state, close], ["error", 3, ["close", 1006, "Failed to establish websocket connection", false, 3]]);
+        assert.match(words, /expected server to reply with HTTP status code 101 \(switching protocols\), but received 403 instead\.$/);
+        const [status, statusText, url, protocol, before, message] = await target.ask(`/outbound-fetch?to=http://127.0.0.1:${port}/`);
+        assert.deepEqual([status, statusText, url, protocol, message], [101, "Switching Protocols", null, "", "hello back"]);
+        assert.match(text(before), /^TypeError: You must call one of accept\(\)/);
+    } finally {
+        server.close();
+    }
 });
 
 test("a socket that is closed before it is connected says so in its own time", async () => {
