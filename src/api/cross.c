@@ -232,6 +232,8 @@ void worker_log_thrown(struct worker *worker, const struct js_error *error)
 {
     struct buf text = {0};
 
+    if (error->asked)
+        return; /* abort(): whoever waits for the object hears why */
     worker_describe_thrown(worker, error, &text);
     log_error("%s", buf_string(&text));
     buf_fini(&text);

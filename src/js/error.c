@@ -40,10 +40,12 @@ void js_error_capture(struct js_error *error, struct js_realm *realm, JSValueRef
 
     js_error_fini(error);
     error->stopped = engine->stop_pending;
+    error->asked = error->stopped && engine->stop_asked;
     js_ref_set(&error->value, realm, thrown);
     if (error->stopped) {
         error->name = mem_strdup("Error");
-        error->message = mem_strdup("The script used more than its time.");
+        error->message = mem_strdup(error->asked ? "The script was ended."
+                                                 : "The script used more than its time.");
         error->stack = mem_strdup("");
         error->file = mem_strdup("");
         return;

@@ -23,7 +23,8 @@ struct js_error {
     char *stack;         /* owned, never NULL once filled; as the engine writes it */
     char *file;          /* owned, never NULL once filled; "" if unknown */
     int line;            /* 0 if unknown */
-    bool stopped;        /* the time limit ended it; `value` then says nothing */
+    bool stopped;        /* it was ended, by the time limit or…; `value` then says nothing */
+    bool asked;          /* …by js_engine_stop() */
     struct js_ref value; /* what was thrown */
 };
 
