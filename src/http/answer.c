@@ -254,7 +254,7 @@ int http_request_upgrade_websocket(struct http_request *req, const struct http_u
     bool deflate = upgrade->deflate && ws_handshake_offers_deflate(req->headers, req->header_count);
     int r;
 
-    ASSERT(req->websocket && !conn->head_sent && conn->in_done);
+    ASSERT(req->websocket == WS_REQUEST_VALID && !conn->head_sent && conn->in_done);
     r = write_upgrade(conn, upgrade, deflate);
     if (r < 0)
         return err_pass(r);

@@ -197,7 +197,7 @@ static struct http_request *create_request(struct http_connection *conn, const u
         .version_minor = parsed->version_minor,
         .connection = conn,
     };
-    req->websocket = parsed->upgrade && ws_handshake_request(parsed, list, &conn->ws_key);
+    req->websocket = ws_handshake_request(parsed, list, &conn->ws_key);
     return req;
 }
 

@@ -29,6 +29,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "http/h1_parse.h"
+#include "http/ws_handshake.h"
 
 struct blob;
 struct http_connection;
@@ -59,7 +60,7 @@ struct http_request {
     enum http_body_kind body_kind;
     uint64_t body_length; /* for HTTP_BODY_LENGTH */
     uint8_t version_minor;
-    bool websocket; /* a valid WebSocket opening handshake */
+    enum ws_request websocket; /* whether it is a WebSocket's opening handshake */
 
     struct http_connection *connection; /* private */
     struct buf body;                    /* private: what http_request_body_whole() gave out */
@@ -114,7 +115,8 @@ struct http_upgrade {
 };
 
 /* Answer 101 and turn the connection into a WebSocket, whose callbacks go to `handler` with `ctx`.
- * Only if req->websocket. -EINVAL for headers that cannot be sent (`req` lives on then). */
+ * Only if req->websocket is WS_REQUEST_VALID. -EINVAL for headers that cannot be sent (`req` lives
+ * on then). */
 int http_request_upgrade_websocket(struct http_request *req, const struct http_upgrade *upgrade,
                                    const struct ws_handler *handler, void *ctx,
                                    struct ws_connection **out);

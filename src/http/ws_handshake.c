@@ -68,25 +68,26 @@ static bool key_valid(struct bytes key)
            len == KEY_BYTES;
 }
 
-bool ws_handshake_request(const struct h1_request *request, const struct http_header *headers,
-                          struct bytes *key)
+enum ws_request ws_handshake_request(const struct h1_request *request,
+                                     const struct http_header *headers, struct bytes *key)
 {
     struct bytes value;
     struct bytes candidate;
 
-    if (!request->upgrade || !bytes_equal(request->method, BYTES("GET")))
-        return false;
+    if (!request->upgrade || !bytes_equal(request->method, BYTES("GET")) ||
+        request->body_kind != HTTP_BODY_NONE)
+        return WS_REQUEST_NONE;
     if (find_header(headers, request->header_count, "upgrade", &value) != 1 ||
         !h1_list_has(value, "websocket"))
-        return false;
+        return WS_REQUEST_NONE;
     if (find_header(headers, request->header_count, "sec-websocket-version", &value) != 1 ||
         !bytes_equal(value, BYTES("13")))
-        return false;
+        return WS_REQUEST_VERSION;
     if (find_header(headers, request->header_count, "sec-websocket-key", &candidate) != 1 ||
         !key_valid(candidate))
-        return false;
+        return WS_REQUEST_KEY;
     *key = candidate;
-    return request->body_kind == HTTP_BODY_NONE;
+    return WS_REQUEST_VALID;
 }
 
 /* Cut the first item off a list whose items are separated by `separator`. */

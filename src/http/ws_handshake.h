@@ -18,10 +18,16 @@
 #define WS_ACCEPT_SIZE 29
 void ws_handshake_accept(struct bytes key, char accept[WS_ACCEPT_SIZE]);
 
-/* True for a GET on HTTP/1.1 with one Upgrade: websocket, Connection: upgrade, version 13 and one
- * key of 16 bytes. `*key` is set then. */
-bool ws_handshake_request(const struct h1_request *request, const struct http_header *headers,
-                          struct bytes *key);
+enum ws_request {
+    WS_REQUEST_NONE,    /* does not ask for a WebSocket, or not with GET on HTTP/1.1 */
+    WS_REQUEST_VERSION, /* asks for one, but not in version 13: 426 (RFC 6455 §4.4) */
+    WS_REQUEST_KEY,     /* has not one key of 16 bytes: 400 */
+    WS_REQUEST_VALID,   /* `*key` is set */
+};
+
+/* Whether a request asks for one Upgrade: websocket, and whether it can have it. */
+enum ws_request ws_handshake_request(const struct h1_request *request,
+                                     const struct http_header *headers, struct bytes *key);
 
 /* True if the client offers permessage-deflate in a form that can be accepted. */
 bool ws_handshake_offers_deflate(const struct http_header *headers, size_t count);

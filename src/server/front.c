@@ -262,6 +262,28 @@ static size_t headers_split(struct blob *blob, struct http_header *headers)
     return count;
 }
 
+/* There is a socket for the client, but no handshake with it. */
+static void refuse_upgrade(struct exchange *exchange)
+{
+    const struct http_header version[] = {
+        {BYTES("Connection"), BYTES("close")},
+        {BYTES("Sec-WebSocket-Version"), BYTES("13")},
+    };
+
+    switch (exchange->req->websocket) {
+    case WS_REQUEST_VERSION:
+        http_response_send(exchange->req, 426, bytes_of(NULL, 0), version, 2,
+                           BYTES("ERROR: The requested WebSocket version is not supported."));
+        exchange_end(exchange);
+        break;
+    case WS_REQUEST_KEY: answer_error(exchange, 400, "ERROR: Missing Sec-WebSocket-Key"); break;
+    default:
+        log_error("TypeError: Worker tried to return a WebSocket in a response to a request which "
+                  "did not contain the header \"Upgrade: websocket\".");
+        answer_error(exchange, 500, "Internal Server Error");
+    }
+}
+
 static void answer_upgrade(struct exchange *exchange, struct fetch_response *response,
                            const struct http_header *headers, size_t count)
 {
@@ -277,11 +299,9 @@ static void answer_upgrade(struct exchange *exchange, struct fetch_response *res
             more[upgrade.header_count++] = headers[i];
     }
     upgrade.headers = more;
-    if (!exchange->req->websocket) {
-        log_error("TypeError: Worker tried to return a WebSocket in a response to a request which "
-                  "did not contain the header \"Upgrade: websocket\".");
+    if (exchange->req->websocket != WS_REQUEST_VALID) {
         socket_far_drop(far);
-        answer_error(exchange, 500, "Internal Server Error");
+        refuse_upgrade(exchange);
     } else if (wires_upgrade(exchange->front->wires, exchange->req, &upgrade, far) < 0) {
         answer_error(exchange, 500, "Internal Server Error");
     } else {
@@ -408,7 +428,7 @@ static struct fetch_request *request_take(const struct http_request *req, bool p
     request->method = mem_strndup((const char *)req->method.data, req->method.len);
     request->url = request_url(req, proxied);
     request->headers = request_headers(req, proxied);
-    request->upgrade = req->websocket;
+    request->upgrade = req->websocket != WS_REQUEST_NONE;
     return request;
 }
 

@@ -450,6 +450,18 @@ test("an upgrade that is refused or fails is an ordinary answer", async () => {
     assert.equal(plain.status, 500);
 });
 
+test("a handshake of another version or without a key is refused by name", async () => {
+    const ask = (fields) =>
+        exchange(target.port, `GET /at/SLEEPERS/plain/socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${fields}\r\n`);
+    const old = await ask("Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+    assert.equal(old.status, 426);
+    assert.equal(old.get("sec-websocket-version"), "13");
+    assert.equal(old.body, "ERROR: The requested WebSocket version is not supported.");
+    const keyless = await ask("Sec-WebSocket-Version: 13\r\n");
+    assert.equal(keyless.status, 400);
+    assert.equal(keyless.body, "ERROR: Missing Sec-WebSocket-Key");
+});
+
 /* ---- sleep: three objects fall asleep, or do not, while the tests above run ---- */
 
 let sleeping;

@@ -13,10 +13,10 @@ static struct bytes key;
 #define SOCKET "Upgrade: WebSocket\r\n"
 #define V13    "Sec-WebSocket-Version: 13\r\n"
 
-static bool is_upgrade(const char *text)
+static enum ws_request asked(const char *text)
 {
-    return h1_parse_request(bytes_of_string(text), 0, &request, headers, &refusal) == 0 &&
-           ws_handshake_request(&request, headers, &key);
+    CHECK(h1_parse_request(bytes_of_string(text), 0, &request, headers, &refusal) == 0);
+    return ws_handshake_request(&request, headers, &key);
 }
 
 static bool offers(const char *value)
@@ -36,16 +36,17 @@ TEST(the_key_of_the_standard_gives_the_accept_of_the_standard)
 
 TEST(an_upgrade_has_everything_once)
 {
-    CHECK(is_upgrade(HEAD SOCKET KEY V13 "\r\n"));
+    CHECK(asked(HEAD SOCKET KEY V13 "\r\n") == WS_REQUEST_VALID);
     CHECK_BYTES_EQ(key, BYTES("dGhlIHNhbXBsZSBub25jZQ=="));
-    CHECK(!is_upgrade(HEAD SOCKET KEY "\r\n"));
-    CHECK(!is_upgrade(HEAD SOCKET V13 "\r\n"));
-    CHECK(!is_upgrade(HEAD KEY V13 "\r\n"));
-    CHECK(!is_upgrade(HEAD SOCKET KEY KEY V13 "\r\n"));
-    CHECK(!is_upgrade(HEAD SOCKET KEY "Sec-WebSocket-Version: 8\r\n\r\n"));
-    CHECK(!is_upgrade(HEAD SOCKET "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ===\r\n" V13 "\r\n"));
-    CHECK(!is_upgrade(HEAD "Upgrade: h2c\r\n" KEY V13 "\r\n"));
-    CHECK(!is_upgrade(HEAD SOCKET KEY V13 "Content-Length: 1\r\n\r\n"));
+    CHECK(asked(HEAD SOCKET KEY "\r\n") == WS_REQUEST_VERSION);
+    CHECK(asked(HEAD SOCKET KEY "Sec-WebSocket-Version: 8\r\n\r\n") == WS_REQUEST_VERSION);
+    CHECK(asked(HEAD SOCKET V13 "\r\n") == WS_REQUEST_KEY);
+    CHECK(asked(HEAD SOCKET KEY KEY V13 "\r\n") == WS_REQUEST_KEY);
+    CHECK(asked(HEAD SOCKET "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ===\r\n" V13 "\r\n") ==
+          WS_REQUEST_KEY);
+    CHECK(asked(HEAD KEY V13 "\r\n") == WS_REQUEST_NONE);
+    CHECK(asked(HEAD "Upgrade: h2c\r\n" KEY V13 "\r\n") == WS_REQUEST_NONE);
+    CHECK(asked(HEAD SOCKET KEY V13 "Content-Length: 1\r\n\r\n") == WS_REQUEST_NONE);
 }
 
 TEST(deflate_is_taken_if_it_can_be_had_without_state)
