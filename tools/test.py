@@ -193,6 +193,8 @@ def meson_suites(folder, suites, environment=None):
             if os.path.exists(log + kind):
                 os.unlink(log + kind)
         command = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs"]
+        if folder in SANITIZERS:
+            command += ["--timeout-multiplier", "4"]
         for name in suites:
             command += ["--suite", name]
         status = suite.command(command, environment)
