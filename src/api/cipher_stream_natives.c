@@ -3,6 +3,7 @@
  */
 
 #include "api/cipher_stream.h"
+#include "api/name_lines.h"
 #include "api/openssl_error.h"
 #include "api/pure.h"
 #include "base/buf.h"
@@ -43,25 +44,10 @@ static JSValueRef cipher_info(struct js_call *call)
     return js_array_make(realm, JS_COUNT(values), values);
 }
 
-static void add_name(const char *name, void *data)
-{
-    struct buf *names = data;
-
-    if (names->len > 0)
-        buf_append_byte(names, '\n');
-    buf_append_string(names, name);
-}
-
 /* cipher_names() -> string, one name a line */
 static JSValueRef cipher_names(struct js_call *call)
 {
-    struct buf names = {0};
-    JSValueRef value;
-
-    cipher_list(add_name, &names);
-    value = js_string_from_utf8(call->realm, buf_bytes(&names));
-    buf_fini(&names);
-    return value;
+    return name_lines_make(call, cipher_list);
 }
 
 /* cipher_takes(name, keyLength | undefined, ivLength | undefined) -> boolean */

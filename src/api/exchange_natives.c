@@ -3,6 +3,7 @@
  */
 
 #include "api/curve_point.h"
+#include "api/name_lines.h"
 #include "api/prime.h"
 #include "api/pure.h"
 #include "base/buf.h"
@@ -90,25 +91,10 @@ static JSValueRef curve_convert(struct js_call *call)
     return finish_point(call, r, &out);
 }
 
-static void add_name(const char *name, void *data)
-{
-    struct buf *names = data;
-
-    if (names->len > 0)
-        buf_append_byte(names, '\n');
-    buf_append_string(names, name);
-}
-
 /* curve_names() -> string, one name a line */
 static JSValueRef curve_names(struct js_call *call)
 {
-    struct buf names = {0};
-    JSValueRef value;
-
-    curve_point_list(add_name, &names);
-    value = js_string_from_utf8(call->realm, buf_bytes(&names));
-    buf_fini(&names);
-    return value;
+    return name_lines_make(call, curve_point_list);
 }
 
 /* prime_generate(bits, safe, add, rem) -> ArrayBuffer | null */

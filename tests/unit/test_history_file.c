@@ -1,7 +1,6 @@
-#include <sqlite3.h>
-
 #include "base/mem.h"
 #include "base/rng.h"
+#include "history_image.h"
 #include "store/history.h"
 #include "store/history_file.h"
 #include "store/restore.h"
@@ -14,26 +13,6 @@ enum {
 };
 
 static char bookmarks[STATES][BOOKMARK_TEXT_SIZE];
-
-static int number_in(const struct history_image *image)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *get = NULL;
-    uint8_t *copy = mem_dup(image->data, (size_t)image->size_pages * 4096);
-    sqlite3_int64 size = (sqlite3_int64)image->size_pages * 4096;
-    int number = -1;
-
-    copy[18] = copy[19] = 1;
-    sqlite3_open(":memory:", &db);
-    sqlite3_deserialize(db, "main", copy, size, size, SQLITE_DESERIALIZE_READONLY);
-    if (sqlite3_prepare_v2(db, "SELECT max(a) FROM t", -1, &get, NULL) == SQLITE_OK &&
-        sqlite3_step(get) == SQLITE_ROW)
-        number = sqlite3_column_int(get, 0);
-    sqlite3_finalize(get);
-    sqlite3_close(db);
-    mem_free(copy);
-    return number;
-}
 
 /* Rows 1, 2, 3, …; bookmark n is the state with n rows. Most of it is in the history file. */
 static void check_makes_history(struct store_world *world)
@@ -66,7 +45,7 @@ static int rows_at(struct store_world *world, int state)
         return -2;
     if (history_image(world->store->history, world->ns, store_world_id(1), &until, &image, &why) ==
         0)
-        rows = number_in(&image);
+        rows = history_image_ask(&image, "SELECT max(a) FROM t");
     else if (why.text[0] == '\0')
         rows = -2;
     history_image_fini(&image);

@@ -1,8 +1,8 @@
 #include <errno.h>
-#include <sqlite3.h>
 
 #include "base/hex.h"
 #include "base/mem.h"
+#include "history_image.h"
 #include "store/bookmark.h"
 #include "store/history.h"
 #include "store/history_sweep.h"
@@ -24,26 +24,6 @@ enum {
 
 static struct bookmark bookmarks[STATES + 2];
 
-static int number_in(const struct history_image *image)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *get = NULL;
-    sqlite3_int64 size = (sqlite3_int64)image->size_pages * 4096;
-    uint8_t *copy = mem_dup(image->data, (size_t)size);
-    int number = -1;
-
-    copy[18] = copy[19] = 1;
-    sqlite3_open(":memory:", &db);
-    sqlite3_deserialize(db, "main", copy, size, size, SQLITE_DESERIALIZE_READONLY);
-    if (sqlite3_prepare_v2(db, "SELECT number FROM state", -1, &get, NULL) == SQLITE_OK &&
-        sqlite3_step(get) == SQLITE_ROW)
-        number = sqlite3_column_int(get, 0);
-    sqlite3_finalize(get);
-    sqlite3_close(db);
-    mem_free(copy);
-    return number;
-}
-
 /* The state at that point, or -1 where it is refused. */
 static int state_at(struct store_world *world, const struct bookmark *until)
 {
@@ -53,7 +33,7 @@ static int state_at(struct store_world *world, const struct bookmark *until)
 
     if (history_image(world->store->history, world->ns, store_world_id(1), until, &image, &why) ==
         0)
-        number = number_in(&image);
+        number = history_image_ask(&image, "SELECT number FROM state");
     else if (why.text[0] == '\0')
         number = -2;
     history_image_fini(&image);
