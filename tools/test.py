@@ -29,6 +29,8 @@ FUZZ_SECONDS = 60
 PARALLEL = 3
 # What is printed of a suite that failed; the rest is in its log.
 SAID_LINES_MAX = 60
+ERROR_LINES_MAX = 12
+COLUMNS_MAX = 300
 NOTES_MAX = 60
 LOG_LINES_MAX = 15
 SANITIZERS = {
@@ -215,8 +217,27 @@ def node_result(text):
     if "pass" not in counts:
         return None
     failed = int(counts.get("fail", 0)) + int(counts.get("cancelled", 0))
-    names = re.findall(r"^\s*not ok \d+ - (.*)$", text, re.MULTILINE)
-    return Result(int(counts["pass"]), failed, names)
+    return Result(int(counts["pass"]), failed, node_failures(text))
+
+
+def node_failures(text):
+    """The name of each test that failed, and the error in the block of YAML below it."""
+    notes = []
+    left = 0  # lines of the error
+    for line in text.splitlines():
+        name = re.match(r"\s*not ok \d+ - (.*)", line)
+        key = re.match(r"\s*(\w+): ", line)
+        if name:
+            notes.append(name.group(1))
+            left = -ERROR_LINES_MAX
+        elif left < 0 and key and key.group(1) == "error":
+            left = -left
+        elif left > 0 and (line.strip() == "..." or key and key.group(1) == "code"):
+            left = 0
+        if left > 0 and line.strip():
+            notes.append("    " + line.strip()[:COLUMNS_MAX])
+            left -= 1
+    return notes
 
 
 def node_tests(*patterns, environment=None, folder=None, parallel=PARALLEL):
@@ -428,10 +449,12 @@ def choose(names):
 def report_failure(suite, result):
     for note in result.notes[:NOTES_MAX]:
         print(note if note.startswith(" ") else "  not ok - " + note)
+    if any(note.startswith(" ") for note in result.notes):
+        return  # they say why
     print("  the end of %s:" % os.path.relpath(suite.log_path(), ROOT))
     with open(suite.log_path(), encoding="utf-8", errors="replace") as log:
         for line in log.read().splitlines()[-LOG_LINES_MAX:]:
-            print("  | " + line[:300])
+            print("  | " + line[:COLUMNS_MAX])
 
 
 def main():
