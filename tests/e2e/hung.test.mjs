@@ -123,7 +123,7 @@ test("one request cannot answer another", async () => {
 test("events of an object may answer one another", async () => {
     for (const n of [1, 2, 3]) {
         const waiting = answers(`/object/await-other/pair${n}`, "from another");
-        await sleep(100);
+        await until(async () => (await (await target.fetch(`/object/waiting/pair${n}`)).text()) === "1", { what: "the first to wait" });
         await answers(`/object/other/pair${n}`, "answered");
         await waiting;
     }

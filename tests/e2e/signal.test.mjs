@@ -20,7 +20,7 @@ const GONE = [true, "AbortError", "The client has disconnected"];
 async function leave(where, { server = target, reset = true } = {}) {
     const connection = await RawConnection.open(server.port);
     connection.write(`GET ${where} HTTP/1.1\r\nHost: a\r\n\r\n`);
-    await sleep(150);
+    await until(async () => (await server.ask(`/seen/${path.basename(where)}`)).length > 0, { what: "the request to be there" });
     if (reset) connection.socket.resetAndDestroy();
     else connection.socket.destroy();
 }
@@ -34,7 +34,7 @@ test("a client that leaves a streamed answer aborts the signal", async () => {
 test("so does one that does not wait for the answer", { skip: onlyDormouse("sees it only when it writes") }, async () => {
     for (const reset of [true, false]) {
         await leave(`/waits/${reset}`, { reset });
-        await until(async () => (await target.ask(`/seen/${reset}`)).length > 4, { ms: 200, what: "the signal" });
+        await until(async () => (await target.ask(`/seen/${reset}`)).length > 4, { what: "the signal" });
         assert.deepEqual(await target.ask(`/seen/${reset}`), [...FRESH, GONE]);
     }
 });
