@@ -4,7 +4,8 @@
  * 64 HTTP clients and 64 WebSockets write numbered messages to 16 objects. At a random moment the server is killed with
  * SIGKILL and started again on the same data. Then every acknowledged message must be there, each client's in order and once,
  * and nothing by halves: the counter that is written with each message must agree with the table. 32 more clients set
- * alarms: each that was acknowledged rings, at once or after the restart, and what was seen to have rung stays so, once.
+ * alarms: each that was acknowledged rings, at once or after the restart, and what was seen to have rung stays so, once. Every
+ * third time a first start is killed, too.
  *
  * In the end an object is made anew as it was between some of the rounds.
  *
@@ -19,7 +20,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { DORMOUSE, sleep, start, until } from "../e2e/support/target.mjs";
+import { DORMOUSE, Target, sleep, start, until } from "../e2e/support/target.mjs";
 import { AlarmClient, HttpClient, SocketClient } from "./clients.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -29,6 +30,7 @@ const CLIENTS_OF_EACH_KIND = 64;
 const OBJECTS = 16;
 const CLOCKS = 32;
 const KILL_AFTER_MS = [30, 500];
+const KILL_START_AFTER_MS = [5, 120];
 const RING_AGAIN_MS = 10_000;
 const PASTS = 6;
 
@@ -97,6 +99,15 @@ async function checkPast(target, { object, rows, at }) {
     assert.equal(past.count, rows);
 }
 
+/* A start that does not get to its end either: what it has put in order must be found in order. */
+async function killStart(target) {
+    const [least, most] = KILL_START_AFTER_MS;
+    const start = new Target(target.home, target.options);
+    await sleep(least + Math.random() * (most - least));
+    await start.kill9();
+    assert.equal(start.process.signalCode, "SIGKILL", `a start ended by itself\n${start.output}`);
+}
+
 test("every acknowledged message survives kill -9, in order, once and whole", async (t) => {
     const clients = makeClients();
     const clocks = Array.from({ length: CLOCKS }, (_, i) => new AlarmClient(`clock-${i}`));
@@ -104,6 +115,7 @@ test("every acknowledged message survives kill -9, in order, once and whole", as
     const moments = [];
     const end = Date.now() + SECONDS * 1000;
     let target = await start(path.join(HERE, "project"));
+    t.after(() => target.kill9()); /* whatever has failed */
     let round = 0;
     let messages = 0;
     let alarms = 0;
@@ -120,6 +132,7 @@ test("every acknowledged message survives kill -9, in order, once and whole", as
         await target.kill9();
         assert.equal(target.process.signalCode, "SIGKILL", `round ${round}: it ended by itself\n${target.output}`);
 
+        if (round % 3 === 0) await killStart(target);
         target = await target.again();
         const explain = (fault) => {
             fault.message = `round ${round}, killed after ${delay.toFixed(0)} ms, data in ${target.home}: ${fault.message}`;
