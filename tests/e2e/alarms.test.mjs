@@ -12,6 +12,20 @@ after(() => target.end());
 const clock = (name, what) => target.ask(`/at/CLOCKS/${name}/${what}`);
 const text = ({ error, value }) => (error ? `${error.name}: ${error.message}` : value);
 
+/*
+ * It is never early. How late it is depends on what else the machine does: one of three is on time. `attempt` is given a name of
+ * its own and returns what was late, or nothing.
+ */
+async function onTime(name, attempt) {
+    const late = [];
+    for (let i = 1; i <= 3; i++) {
+        const text = await attempt(`${name}-${i}`);
+        if (!text) return;
+        late.push(text);
+    }
+    assert.fail(late.join(", "));
+}
+
 async function rung(name, count, ms = 8000) {
     await until(async () => (await clock(name, "runs")).runs.length >= count, { ms, every: 50, what: `run ${count} of ${name}` });
     return clock(name, "runs");
@@ -40,15 +54,19 @@ test("an alarm set in a transaction that fails is as it was", async () => {
 });
 
 test("an alarm rings at its time, never before, and is told when it was due", async () => {
-    const time = await clock("rings", "set?in=300");
-    const { runs, alarm } = await rung("rings", 1);
-    assert.equal(runs.length, 1);
-    assert.ok(runs[0].at >= time && runs[0].at < time + 1000, `${runs[0].at - time} ms late`);
-    assert.deepEqual(runs[0].info, { scheduledTime: time, retryCount: 0, isRetry: false });
-    assert.equal(runs[0].arguments, 1);
-    assert.equal(runs[0].alarm, null, "while it runs it is no longer set");
-    assert.equal(runs[0].name, "rings");
-    assert.equal(alarm, null);
+    await onTime("rings", async (name) => {
+        const time = await clock(name, "set?in=300");
+        const { runs, alarm } = await rung(name, 1);
+        assert.equal(runs.length, 1);
+        assert.deepEqual(runs[0].info, { scheduledTime: time, retryCount: 0, isRetry: false });
+        assert.equal(runs[0].arguments, 1);
+        assert.equal(runs[0].alarm, null, "while it runs it is no longer set");
+        assert.equal(runs[0].name, name);
+        assert.equal(alarm, null);
+        const late = runs[0].at - time;
+        assert.ok(late >= 0, `${late} ms late`);
+        return late >= 1000 && `${late} ms late`;
+    });
 });
 
 test("an alarm in the past rings at once", async () => {
@@ -57,9 +75,9 @@ test("an alarm in the past rings at once", async () => {
 });
 
 test("a later setAlarm replaces an earlier one, and a deleted alarm does not ring", async () => {
-    await clock("replaced", "set?in=150");
-    const time = await clock("replaced", "set?in=500");
-    await clock("cancelled", "set?in=150");
+    await clock("replaced", "set?in=1500");
+    await clock("cancelled", "set?in=1500");
+    const time = await clock("replaced", "set?in=2000");
     await clock("cancelled", "cancel");
     const { runs } = await rung("replaced", 1);
     assert.equal(runs[0].info.scheduledTime, time);
@@ -75,23 +93,28 @@ test("an alarm may set the next one", async () => {
 });
 
 test("an alarm that fails is repeated after two seconds, then four, and keeps what it wrote", async () => {
-    const time = await clock("fails", "set?in=50&mode=fail+twice");
-    await rung("fails", 1);
-    assert.equal((await clock("fails", "runs")).alarm, time, "it is set until it has succeeded");
-    const { runs, alarm } = await rung("fails", 3, 12_000);
-    assert.deepEqual(runs.map(({ info }) => [info.retryCount, info.isRetry]), [[0, false], [1, true], [2, true]]);
-    assert.deepEqual(runs.map(({ info }) => info.scheduledTime), [time, time, time]);
-    const [first, second] = [runs[1].at - runs[0].at, runs[2].at - runs[1].at];
-    assert.ok(first >= 1900 && first < 3500, `${first} ms to the first repetition`);
-    assert.ok(second >= 3900 && second < 6500, `${second} ms to the second repetition`);
-    assert.equal(alarm, null);
+    await onTime("fails", async (name) => {
+        const time = await clock(name, "set?in=50&mode=fail+twice");
+        await rung(name, 1);
+        assert.equal((await clock(name, "runs")).alarm, time, "it is set until it has succeeded");
+        const { runs, alarm } = await rung(name, 3, 12_000);
+        assert.deepEqual(runs.map(({ info }) => [info.retryCount, info.isRetry]), [[0, false], [1, true], [2, true]]);
+        assert.deepEqual(runs.map(({ info }) => info.scheduledTime), [time, time, time]);
+        assert.equal(alarm, null);
+        const [first, second] = [runs[1].at - runs[0].at, runs[2].at - runs[1].at];
+        assert.ok(first >= 1900, `${first} ms to the first repetition`);
+        assert.ok(second >= 3900, `${second} ms to the second repetition`);
+        return (first >= 3500 || second >= 6500) && `${first} and ${second} ms to the repetitions`;
+    });
 });
 
 test("a failing alarm that has set the next one is not repeated", async () => {
-    await clock("moves-on", "set?in=50&mode=set+again+and+fail");
-    const { runs } = await rung("moves-on", 2);
-    assert.deepEqual([runs[1].info.retryCount, runs[1].info.isRetry], [0, false]);
-    assert.ok(runs[1].at - runs[0].at < 1500, "it was a repetition");
+    await onTime("moves-on", async (name) => {
+        await clock(name, "set?in=50&mode=set+again+and+fail");
+        const { runs } = await rung(name, 2);
+        assert.deepEqual([runs[1].info.retryCount, runs[1].info.isRetry], [0, false]);
+        return runs[1].at - runs[0].at >= 1500 && `the next came ${runs[1].at - runs[0].at} ms later`;
+    });
 });
 
 test("an alarm that aborts its object is repeated", async () => {
@@ -143,9 +166,14 @@ test("alarms survive a restart; what was due meanwhile rings at once", async () 
 });
 
 test("alarms survive kill -9, and wake an object that nobody calls", async () => {
-    await clock("killed", "set?in=1200");
-    await target.kill9();
-    target = await target.again();
-    await sleep(1500);
-    assert.equal((await clock("killed", "runs")).runs.length, 1);
+    await onTime("killed", async (name) => {
+        const due = await clock(name, "set?in=1200");
+        await target.kill9();
+        target = await target.again();
+        await sleep(Math.max(0, due - Date.now()) + 1500);
+        const asked = Date.now();
+        const { runs } = await rung(name, 1);
+        assert.equal(runs.length, 1);
+        return runs[0].at >= asked && "somebody had called";
+    });
 });

@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { connect } from "./support/sockets.mjs";
-import { copyProject, DORMOUSE, onlyDormouse, sleep, start, startFails, until } from "./support/target.mjs";
+import { copyProject, DORMOUSE, onlyDormouse, start, startFails, until } from "./support/target.mjs";
 
 const ours = onlyDormouse("its command line is another one");
 
@@ -87,7 +87,7 @@ new_sqlite_classes = ["Counter"]
     test("SIGTERM lets a request under way finish", async () => {
         const target = await start("dev");
         const answer = target.ask("/slow");
-        await sleep(200);
+        await target.printed(/it takes long/, { stream: "output" });
         const stopped = target.stop();
         assert.deepEqual(await answer, { version: "first", count: 1 });
         await stopped;

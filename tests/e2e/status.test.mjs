@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 
 import { connect } from "./support/sockets.mjs";
-import { copyProject, DORMOUSE, onlyDormouse, sleep, start, until } from "./support/target.mjs";
+import { copyProject, DORMOUSE, onlyDormouse, start, until } from "./support/target.mjs";
 
 const only = { skip: onlyDormouse("it has no such command") };
 const run = promisify(execFile);
@@ -62,8 +62,7 @@ test("a shard that runs code without end is named, the others are counted", only
     const target = await start(null, { home, args: ["--cpu-limit", "6000"] });
     t.after(() => target.end());
     const busy = target.fetch("/busy").catch(() => null);
-    await sleep(300);
-    assert.match(await status(target), /^\d+ +does not answer: code is running that does not give way$/m);
+    await until(async () => /^\d+ +does not answer: code is running that does not give way$/m.test(await status(target)), { what: "a shard to be busy" });
     await busy;
     assert.doesNotMatch(await status(target), /does not answer/);
 });
