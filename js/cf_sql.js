@@ -6,7 +6,7 @@
  */
 
 import { natives } from "./natives.js";
-import { toDOMString } from "./webidl.js";
+import { finishClass, toDOMString } from "./webidl.js";
 
 const SQL_DISABLED =
   "SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` within the 'migrations' field in your wrangler.jsonc or wrangler.toml file. If using workerd directly,set `enableSql = true` in your workerd config for the class. Note that this change cannot be made after the class is already deployed to production.";
@@ -40,6 +40,7 @@ function rowMaker(names) {
 export class SqlStorageCursor {
   #box; // native cursor; null when nothing is left in it
   #names;
+  #shown; // the names, as the script has them
   #values; // flat values handed over and not yet consumed
   #at = 0;
   #rowsRead;
@@ -125,7 +126,7 @@ export class SqlStorageCursor {
   }
 
   get columnNames() {
-    return [...this.#names];
+    return (this.#shown ??= [...this.#names]);
   }
 
   get rowsRead() {
@@ -140,9 +141,8 @@ export class SqlStorageCursor {
     return this;
   }
 }
-Object.defineProperty(SqlStorageCursor, "name", { value: "Cursor" });
 Object.setPrototypeOf(SqlStorageCursor.prototype, Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())));
-Object.defineProperty(SqlStorageCursor.prototype, Symbol.toStringTag, { value: "Cursor", configurable: true });
+finishClass(SqlStorageCursor, "Cursor");
 
 class SqlStorageRawIterator {
   #next;
@@ -167,9 +167,10 @@ class SqlStorageRawIterator {
   }
 }
 Object.setPrototypeOf(SqlStorageRawIterator.prototype, Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())));
+finishClass(SqlStorageRawIterator, "RawIterator");
 
 export class SqlStorageStatement {}
-Object.defineProperty(SqlStorageStatement, "name", { value: "Statement" });
+finishClass(SqlStorageStatement, "Statement");
 
 const NO_NAMES = [];
 const NO_VALUES = [];
@@ -209,3 +210,4 @@ export class SqlStorage {
     return SqlStorageStatement;
   }
 }
+finishClass(SqlStorage);

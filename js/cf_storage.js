@@ -11,7 +11,7 @@ import { natives } from "./natives.js";
 import { deserialize, serialize } from "./serialize.js";
 import { SqlStorage } from "./cf_sql.js";
 import { sendError } from "./cf_errors.js";
-import { asReadBack, checkDictionary, finishClass, isObject, toDOMString, toInt32 } from "./webidl.js";
+import { asReadBack, checkDictionary, finishClass, isObject, requireArguments, toDOMString, toInt32 } from "./webidl.js";
 
 const PAIRS_MAX = 128;
 const LEGACY_KEY_MAX = 2048;
@@ -19,7 +19,7 @@ const LEGACY_VALUE_MAX = 131072;
 const LEGACY_VALUE_OVERHEAD = 34;
 const NO_RECOVERY = "This Durable Object's storage back-end does not implement point-in-time recovery.";
 /* What nanoseconds in 63 bits can say; the message of workerd says otherwise. */
-const ALARM_MS_MAX = 9223372036854;
+const TIME_MS_MAX = 9223372036854;
 
 /* workerd's words, its spelling included. */
 const KV_DISABLED =
@@ -82,6 +82,36 @@ function listRange(options, interfaceName) {
   return [low, high, lead === "" ? undefined : lead, Boolean(reverse), limit ?? 0];
 }
 
+/* What is in the dictionaries of options, in the order in which workerd reads it. Only allowUnconfirmed has an effect. */
+const MEMBERS = {
+  GetOptions: ["allowConcurrency", "noCache"],
+  PutOptions: ["allowConcurrency", "allowUnconfirmed", "noCache"],
+  GetAlarmOptions: ["allowConcurrency"],
+  SetAlarmOptions: ["allowConcurrency", "allowUnconfirmed"],
+};
+
+/** Options as parameter `place` → allowUnconfirmed */
+function readOptions(options, place, type, method, interfaceName) {
+  if (options === undefined || options === null) return false;
+  checkDictionary(options, place, type, method, interfaceName);
+  let unconfirmed = false;
+  for (const member of MEMBERS[type]) {
+    const value = Boolean(options[member]);
+    if (member === "allowUnconfirmed") unconfirmed = value;
+  }
+  return unconfirmed;
+}
+
+/** A parameter that is a time → whole milliseconds, of which there may be too many in the past only */
+function readTime(time, method, interfaceName) {
+  if (typeof time !== "number" && !(time instanceof Date))
+    throw new TypeError(`Failed to execute '${method}' on '${interfaceName}': parameter 1 is not of type 'date'.`);
+  const ms = Math.trunc(time instanceof Date ? time.getTime() : time);
+  if (!Number.isFinite(ms)) throw new TypeError("The value cannot be converted because it is not a valid Date.");
+  if (ms > TIME_MS_MAX) throw new TypeError("This API doesn't support dates after 2189.");
+  return ms;
+}
+
 /** A result of a storage call: settled, or thrown where the compatibility date says so. */
 function settle(run) {
   if (!compat.flags.captureAsyncThrows) return Promise.resolve(run());
@@ -116,7 +146,7 @@ class StorageOperations {
     return settle(() => {
       if (count === 0) throw this.#missing("get", "string or Array");
       const text = Array.isArray(keys) ? keys.map(toDOMString) : toDOMString(keys);
-      if (options !== undefined) checkDictionary(options, 2, "GetOptions", "get", this._place);
+      readOptions(options, 2, "GetOptions", "get", this._place);
       this._guard("get()");
       if (typeof text !== "string") {
         checkPairs(text.length, this._sqlite);
@@ -141,9 +171,10 @@ class StorageOperations {
       const several = isObject(keyOrEntries) && !Array.isArray(keyOrEntries);
       const key = several ? undefined : toDOMString(keyOrEntries);
       const entries = several ? Object.entries(keyOrEntries) : undefined;
-      if (options !== undefined) checkDictionary(options, 3, "PutOptions", "put", this._place);
+      let unconfirmed = readOptions(options, 3, "PutOptions", "put", this._place);
       if (several) {
         if (valueOrOptions !== undefined && valueOrOptions !== null && !isObject(valueOrOptions)) throw new TypeError(PUT_FORMS);
+        unconfirmed = readOptions(valueOrOptions, 2, "PutOptions", "put", this._place);
         const pairs = [];
         for (const [key, value] of entries) {
           if (value === undefined) continue;
@@ -154,7 +185,6 @@ class StorageOperations {
         }
         this._guard("put()");
         checkPairs(pairs.length / 2, this._sqlite);
-        const unconfirmed = Boolean(valueOrOptions?.allowUnconfirmed);
         for (let i = 0; i < pairs.length; i += 2) natives.kv_put(this._h, pairs[i], pairs[i + 1], unconfirmed);
         return undefined;
       }
@@ -163,7 +193,7 @@ class StorageOperations {
       const bytes = serialize(valueOrOptions, "storage");
       checkValue(bytes, this._sqlite);
       this._guard("put()");
-      natives.kv_put(this._h, key, bytes, Boolean(options?.allowUnconfirmed));
+      natives.kv_put(this._h, key, bytes, unconfirmed);
       return undefined;
     });
   }
@@ -173,14 +203,13 @@ class StorageOperations {
     if (arguments.length === 0) throw this.#missing("delete", "string or Array");
     const several = Array.isArray(keys);
     const texts = several ? keys.map(toDOMString) : [toDOMString(keys)];
-    if (options !== undefined) checkDictionary(options, 2, "PutOptions", "delete", this._place);
-    const unconfirmed = Boolean(options?.allowUnconfirmed);
+    const unconfirmed = readOptions(options, 2, "PutOptions", "delete", this._place);
     this._guard("delete()");
     return settle(() => {
       if (several) checkPairs(texts.length, this._sqlite);
+      for (const key of texts) checkKey(key, this._sqlite);
       let count = 0;
       for (const key of texts) {
-        checkKey(key, this._sqlite);
         if (natives.kv_delete(this._h, key, unconfirmed)) count++;
       }
       return several ? count : count === 1;
@@ -203,7 +232,7 @@ class StorageOperations {
 
   getAlarm(options) {
     return settle(() => {
-      checkDictionary(options, 1, "GetAlarmOptions", "getAlarm", this._place);
+      readOptions(options, 1, "GetAlarmOptions", "getAlarm", this._place);
       this._guard("getAlarm()");
       const time = natives.alarm_get(this._h);
       return time === 0 ? null : time;
@@ -212,30 +241,29 @@ class StorageOperations {
 
   setAlarm(scheduledTime, options) {
     return settle(() => {
-      if (typeof scheduledTime !== "number" && !(scheduledTime instanceof Date)) throw this.#missing("setAlarm", "date");
-      const time = scheduledTime instanceof Date ? scheduledTime.getTime() : scheduledTime;
-      if (Number.isNaN(time)) throw new TypeError("The value cannot be converted because it is not a valid Date.");
-      if (time > ALARM_MS_MAX) throw new TypeError("This API doesn't support dates after 2189.");
-      checkDictionary(options, 2, "SetAlarmOptions", "setAlarm", this._place);
+      const time = readTime(scheduledTime, "setAlarm", this._place);
+      const unconfirmed = readOptions(options, 2, "SetAlarmOptions", "setAlarm", this._place);
       this._guard("setAlarm()");
-      if (!(time > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
+      if (time <= 0) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
       this._canSetAlarm();
-      natives.alarm_set(this._h, Math.max(Math.trunc(time), Date.now()), Boolean(options?.allowUnconfirmed));
+      natives.alarm_set(this._h, Math.max(time, Date.now()), unconfirmed);
       return undefined;
     });
   }
 
   deleteAlarm(options) {
     return settle(() => {
-      checkDictionary(options, 1, "SetAlarmOptions", "deleteAlarm", this._place);
+      const unconfirmed = readOptions(options, 1, "SetAlarmOptions", "deleteAlarm", this._place);
       this._guard("deleteAlarm()");
-      natives.alarm_set(this._h, 0, Boolean(options?.allowUnconfirmed));
+      natives.alarm_set(this._h, 0, unconfirmed);
       return undefined;
     });
   }
 }
 
 /** The argument of a transaction() callback (§3.5.2, 3.5.3). */
+finishClass(StorageOperations);
+
 export class DurableObjectTransaction extends StorageOperations {
   #state = "open"; // "rolled back" | "committed"
   #transactions;
@@ -324,6 +352,8 @@ export class SyncKvStorage {
   }
 }
 
+finishClass(SyncKvStorage);
+
 class ListIterator {
   #cursor;
 
@@ -341,12 +371,7 @@ class ListIterator {
     return { done: false, value: [pair[0], deserialize(pair[1])] };
   }
 
-  return(value) {
-    if (this.#cursor !== null) natives.kv_list_close(this.#cursor);
-    this.#cursor = null;
-    return { done: true, value };
-  }
-
+  /* There is no return(): who leaves a loop may go on where it was. */
   [Symbol.iterator]() {
     return this;
   }
@@ -354,6 +379,7 @@ class ListIterator {
 
 /* As a generator has them: Symbol.iterator and the helpers. */
 Object.setPrototypeOf(ListIterator.prototype, Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())));
+finishClass(ListIterator);
 
 function notCallable(method) {
   return new TypeError(`Failed to execute '${method}' on 'DurableObjectStorage': parameter 1 is not of type 'function'.`);
@@ -374,9 +400,9 @@ export class DurableObjectStorage extends StorageOperations {
 
   deleteAll(options) {
     return settle(() => {
-      checkDictionary(options, 1, "PutOptions", "deleteAll", this._place);
-      if (this.#transactions.explicit > 0) throw new Error("Cannot call deleteAll() within a transaction");
-      natives.delete_all(this._h, compat.flags.deleteAllDeletesAlarm, Boolean(options?.allowUnconfirmed));
+      const unconfirmed = readOptions(options, 1, "PutOptions", "deleteAll", this._place);
+      if (this.#transactions.explicit > 0 || this.#transactions.depth > 0) throw new Error("Cannot call deleteAll() within a transaction");
+      natives.delete_all(this._h, compat.flags.deleteAllDeletesAlarm, unconfirmed);
       return undefined;
     });
   }
@@ -465,15 +491,17 @@ export class DurableObjectStorage extends StorageOperations {
   }
 
   async getBookmarkForTime(time) {
+    const ms = readTime(time, "getBookmarkForTime", this._place);
     if (!this._sqlite) throw new Error(NO_RECOVERY);
-    const ms = time instanceof Date ? time.getTime() : Number(time);
-    if (!Number.isFinite(ms)) throw new TypeError("getBookmarkForTime() needs a time: a Date, or milliseconds since the UNIX epoch.");
     return natives.bookmark_at(this._h, ms);
   }
 
   async onNextSessionRestoreBookmark(bookmark) {
+    requireArguments(arguments.length, 1, "onNextSessionRestoreBookmark", this._place);
+    const text = toDOMString(bookmark);
     if (!this._sqlite) throw new Error(NO_RECOVERY);
     await natives.storage_sync(this._h);
-    return natives.restore_later(this._h, `${bookmark}`);
+    return natives.restore_later(this._h, text);
   }
 }
+finishClass(DurableObjectStorage);

@@ -208,12 +208,8 @@ static JSValueRef api_sql_exec(struct js_call *call)
 
     if (bindings == NULL || !js_arg_text_stored(call, 1, &text))
         return NULL;
-    count = js_array_length(call->realm, bindings);
-    if (count > LIMIT_SQL_VARIABLES) {
-        js_throw_error(call, "Wrong number of parameter bindings for SQL query.");
-        goto out;
-    }
-    for (; bound < count; bound++) {
+    count = js_array_length(call->realm, bindings); /* of more than there can be, none is bound */
+    for (; bound < count && bound < LIMIT_SQL_VARIABLES; bound++) {
         JSValueRef from = js_array_at(call->realm, bindings, bound, call->exception);
 
         has_text[bound] = false;
@@ -258,20 +254,16 @@ static JSValueRef api_sql_rows(struct js_call *call)
         return js_array_make(realm, 0, NULL);
     }
     columns = sql_cursor_column_count(box->cursor);
-    if (!sql_cursor_has_row(box->cursor) && /* it had one when it was last looked at */
-        !database_worked(call, context, sql_cursor_next(box->cursor, &why), &why)) {
-        box_close(box);
+    if (!sql_cursor_has_row(box->cursor) && /* it had one when it was last looked at, or failed */
+        !database_worked(call, context, sql_cursor_next(box->cursor, &why), &why))
         return NULL;
-    }
     if ((size_t)rows * columns > SQL_VALUES_MAX)
         return js_throw_range_error(call, "too many rows at once");
     while (sql_cursor_has_row(box->cursor) && used < (size_t)rows * columns) {
         row_of(realm, box->cursor, columns, values + used);
         used += columns;
-        if (!database_worked(call, context, sql_cursor_next(box->cursor, &why), &why)) {
-            box_close(box);
+        if (!database_worked(call, context, sql_cursor_next(box->cursor, &why), &why))
             return NULL;
-        }
     }
     tell_counts(realm, counts_of(box->cursor));
     result = js_array_make(realm, used, values);

@@ -252,16 +252,6 @@ static JSValueRef storage_kv_list_next(struct js_call *call)
     return js_array_make(call->realm, 2 * count, values);
 }
 
-static JSValueRef storage_kv_list_close(struct js_call *call)
-{
-    struct kv_cursor *cursor = js_arg_box(call, 0, &kv_cursor_type);
-
-    if (cursor == NULL)
-        return NULL;
-    kv_cursor_close(cursor);
-    return call->realm->undefined;
-}
-
 /* ---- everything ---- */
 
 /* delete_all(object, with alarm, unconfirmed) */
@@ -442,7 +432,6 @@ static JSValueRef storage_alarm_set(struct js_call *call)
     X("kv_delete", storage_kv_delete, 2)                   \
     X("kv_list_open", storage_kv_list_open, 6)             \
     X("kv_list_next", storage_kv_list_next, 2)             \
-    X("kv_list_close", storage_kv_list_close, 1)           \
     X("delete_all", storage_delete_all, 2)                 \
     X("savepoint_open", storage_savepoint_open, 2)         \
     X("savepoint_release", storage_savepoint_release, 2)   \
