@@ -250,6 +250,7 @@ test("a connection is of no use to another request", async () => {
             assert.match(text(results[i]), /^Error: Cannot perform I\/O on behalf of a different request\./);
             assert.ok(results[i].error.message.endsWith(`(I/O type: ${type})`));
         }
+        await until(() => target.ask("/letGo"), { what: "a request on that thread again" });
     });
 });
 
