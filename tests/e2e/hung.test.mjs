@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { connect } from "./support/sockets.mjs";
-import { TARGET, sleep, start, until } from "./support/target.mjs";
+import { ANSWER_MS_MAX, TARGET, sleep, start, until } from "./support/target.mjs";
 
 const LOGGED = /had hung and would never generate a response\. Refer to: https:\/\/developers\.cloudflare\.com\/workers\/observability\/errors\//g;
 
@@ -17,7 +17,7 @@ const post = (length) => ({ method: "POST", body: "x".repeat(length) });
 
 async function answers(where, expected, init) {
     const before = logged();
-    const response = await target.fetch(where, { signal: AbortSignal.timeout(15_000), ...init });
+    const response = await target.fetch(where, { signal: AbortSignal.timeout(ANSWER_MS_MAX), ...init });
     assert.equal(response.status, 200, where);
     assert.equal(await response.text(), expected, where);
     assert.equal(logged(), before, `${where} was said to hang`);
@@ -25,7 +25,7 @@ async function answers(where, expected, init) {
 
 async function hangs(where, init) {
     const before = logged();
-    const response = await target.fetch(where, { signal: AbortSignal.timeout(15_000), ...init });
+    const response = await target.fetch(where, { signal: AbortSignal.timeout(ANSWER_MS_MAX), ...init });
     assert.equal(response.status, 500, where);
     assert.equal(await response.text(), "Internal Server Error", where);
     await until(() => logged() > before, { what: `the log to tell of ${where}` });
@@ -33,7 +33,7 @@ async function hangs(where, init) {
 }
 
 async function isCutOff(where, begun) {
-    const response = await target.fetch(where, { signal: AbortSignal.timeout(15_000) });
+    const response = await target.fetch(where, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
     let text = "";
     assert.equal(response.status, 200, where);
     await assert.rejects(async () => {

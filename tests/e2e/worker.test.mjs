@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { exchange } from "./support/raw.mjs";
-import { onlyDormouse, start, until } from "./support/target.mjs";
+import { ANSWER_MS_MAX, onlyDormouse, start, until } from "./support/target.mjs";
 
 let target;
 before(async () => (target = await start("worker")));
@@ -126,7 +126,7 @@ test("a URL that is not one is refused by fetch", async () => {
 
 test("a handler that never ends is stopped, and the others go on", { skip: onlyDormouse("hangs for good") }, async () => {
     const limited = await start("worker", { args: ["--cpu-limit", "1000"] });
-    const response = await limited.fetch("/loops", { signal: AbortSignal.timeout(15_000) });
+    const response = await limited.fetch("/loops", { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
     assert.ok(response.status >= 500, `${response.status}`);
     assert.equal(await limited.ask("/imported-env"), true);
     await limited.end();
@@ -134,7 +134,7 @@ test("a handler that never ends is stopped, and the others go on", { skip: onlyD
 
 test("so is one that awaits for ever, never for long", { skip: onlyDormouse("hangs for good") }, async () => {
     const limited = await start("worker", { args: ["--cpu-limit", "1000"] });
-    const response = await limited.fetch("/awaits", { signal: AbortSignal.timeout(15_000) });
+    const response = await limited.fetch("/awaits", { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
     assert.ok(response.status >= 500, `${response.status}`);
     assert.equal(await limited.ask("/imported-env"), true);
     await limited.end();

@@ -20,6 +20,7 @@ import { once } from "node:events";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const E2E = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
@@ -29,6 +30,8 @@ const BIN = path.join(ROOT, "node_modules/.bin");
 const SLOWNESS = Number(process.env.DORMOUSE_SLOWNESS ?? 1);
 const READY_MS_MAX = 20_000 * SLOWNESS;
 const STOP_MS_MAX = 20_000 * SLOWNESS;
+/* For an answer that needs some time of the processor. */
+export const ANSWER_MS_MAX = 30_000 * SLOWNESS;
 /* What such a program needs to know of the libraries (see the files); others do not look at it. */
 export const SANITIZERS = {
     ASAN_OPTIONS: "detect_stack_use_after_return=0:malloc_context_size=3",
@@ -108,6 +111,13 @@ export async function startFails(project, options = {}) {
     return { ...result, stdout: target.stdout, stderr: target.stderr };
 }
 
+/* A test that fails may leave its server behind, for which the runner would wait until it is out of time itself. */
+const running = new Set();
+if (process.env.NODE_TEST_CONTEXT)
+    after(() => {
+        setTimeout(() => running.forEach((target) => target.process.kill("SIGKILL")), 2 * STOP_MS_MAX).unref();
+    });
+
 export class Target {
     constructor(home, options) {
         const { file, args, cwd } = commandLine(home, options);
@@ -132,6 +142,8 @@ export class Target {
             this.process.once("error", (fault) => resolve({ code: null, signal: null, fault }));
             this.process.once("close", (code, signal) => resolve({ code, signal }));
         });
+        running.add(this);
+        this.exited.then(() => running.delete(this));
     }
 
     async ready() {
