@@ -11,7 +11,6 @@ import { sendContent, sendRequest } from "./fetch.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
 import { asReadBack, finishClass, INTERNAL, toDOMString } from "./webidl.js";
 import { compat } from "./compat.js";
-import { dataCloneError } from "./serialize.js";
 import { METHOD, receiveError } from "./cf_errors.js";
 import { fetcherHelpers } from "./cf_fetcher.js";
 import { sockets } from "./cf_sockets.js";
@@ -169,11 +168,13 @@ class DurableObjectStub {
   #name;
   #owner; // 0: anybody's, as entrypoints are
   #broken; // after a reset the stub is good for nothing (§2.3.5)
+  isLoopback; // it is ctx.exports'
 
-  constructor(index, hex, name) {
+  constructor(index, hex, name, isLoopback = false) {
     this.#index = index;
     this.#hex = hex;
     this.#name = name;
+    this.isLoopback = isLoopback;
     this.#owner = hex === undefined ? 0 : runningContext();
   }
 
@@ -245,9 +246,9 @@ class DurableObjectStub {
     return natives.stub_call(this.#index, this.#hex, this.#name, method, bytes, boxes);
   }
 
-  /** What a stub of the same object is made of elsewhere: the arguments of makeServiceStub(). */
+  /** What a stub of the same is made of elsewhere: the arguments of makeServiceStub(). */
   describe() {
-    if (this.#hex === undefined) throw dataCloneError("A stub of an entrypoint cannot be sent over RPC by Dormouse.");
+    if (this.#hex === undefined) return [this.#index, undefined, this.#name];
     checkOwner(this.#owner, "OutgoingFactory");
     return [natives.namespace_number(this.#index), this.#hex, this.#name];
   }
@@ -292,6 +293,7 @@ finishClass(ServiceStub);
 Object.defineProperty(ServiceStub.prototype, Symbol.toStringTag, { value: "Fetcher", configurable: true });
 
 export function makeServiceStub(number, hex, name) {
+  if (hex === undefined) return makeEntrypoint(number, name);
   const index = natives.namespace_find(number);
   if (index === undefined) throw new Error("The class of this stub's Durable Object is not known to the code that received it.");
   return wrapStub(Object.create(ServiceStub.prototype), new DurableObjectStub(index, hex, name), () => makeServiceStub(number, hex, name));
@@ -307,7 +309,7 @@ export function makeLoopback(name) {
   const specialize = (options) => makeEntrypoint(name, options?.props === undefined ? undefined : JSON.stringify(options.props));
   for (const own of ["name", "length"]) delete specialize[own];
   Object.setPrototypeOf(specialize, ServiceStub.prototype);
-  return wrapStub(specialize, new DurableObjectStub(name, undefined, undefined), () => makeEntrypoint(name, undefined));
+  return wrapStub(specialize, new DurableObjectStub(name, undefined, undefined, true), () => makeEntrypoint(name, undefined));
 }
 
 function isHelper(property) {

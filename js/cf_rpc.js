@@ -22,12 +22,17 @@ export class MethodThrew {
   }
 }
 
-/** Only RPC can carry it. */
-export function refuseTarget(value) {
+/** What the platform calls a remote reference; throws for what only RPC can carry. */
+export function remoteName(value) {
   if (value instanceof RpcTarget) throw dataCloneError("Remote RPC references can only be serialized for RPC.");
+  const source = sources.get(value);
+  if (source === undefined) return undefined;
+  if (source.describe === undefined) return "RpcStub";
+  if (source.isLoopback) return "LoopbackServiceStub";
+  throw dataCloneError("ServiceStub cannot be serialized in this context.");
 }
 
-setRemoteName(refuseTarget);
+setRemoteName(remoteName);
 
 /** Nobody has the target any more. */
 export function releaseTarget({ value }) {

@@ -6,7 +6,7 @@
  * beside them (api/rpc.h). A function or an RpcTarget becomes a target of whoever sends it and a stub
  * where it arrives; a stub is passed on; the bytes of a stream go through a pipe; what is written to a
  * WritableStream is a call of its owner for each chunk, so that the writer waits for the sink. Requests,
- * responses, headers, blobs and stubs of objects are copied by their parts.
+ * responses and stubs of objects are copied by their parts.
  *
  * A parcel is a value on its way out. What was made for it only is given back when it is sent, because
  * the cargo that C made of it counts for itself, or when it turns out that it cannot be sent.
@@ -14,21 +14,17 @@
 
 import { natives } from "./natives.js";
 import { compat } from "./compat.js";
-import { dataCloneError, deserialize, serialize, setRemoteName } from "./serialize.js";
-import { DOMException, isDOMException } from "./dom_exception.js";
-import { isAbortSignal } from "./abort.js";
-import { Blob, File, blobBytes, blobFromBytes, isBlob } from "./blob.js";
+import { dataCloneError, deserialize, NO_SIGNALS, serialize, setRemoteName } from "./serialize.js";
 import { innerOf } from "./body.js";
 import { encodeUtf8 } from "./encoding.js";
-import { headersFromBlock, headersToBlock, isHeaders } from "./headers.js";
-import { isRequest, requestFromNative, requestToNative } from "./request.js";
+import { isRequest, requestFromNative, requestSignal, requestToNative } from "./request.js";
 import { isResponse, responseFromNative, responseToNative } from "./response.js";
 import { isLoaded } from "./late.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE, BODY_STRING, isReadableStream, readableStreamFromPipe, streamFromBytes, streamLength, streams, takeSource } from "./streams.js";
-import { isBufferSource } from "./webidl.js";
+import { isBufferSource, platformClass } from "./webidl.js";
 import { RpcTarget } from "./cf_base.js";
 import { makeServiceStub } from "./cf_namespace.js";
-import { refuseTarget, sources } from "./cf_rpc.js";
+import { remoteName, sources } from "./cf_rpc.js";
 
 const SIZE_MAX = 32 * 1024 * 1024;
 const EMBEDDED_MAX = 64 * 1024; // content up to this size travels with the value
@@ -36,14 +32,11 @@ const WRITE_MAX = 8 * 1024 * 1024; // of one call; larger chunks are cut
 
 /* Numbers of host objects in the bytes. */
 const STUB = 0;
-const OBJECT = 1;
+const SERVICE = 1;
 const READABLE = 2;
 const WRITABLE = 3;
-const HEADERS = 4;
-const REQUEST = 5;
-const RESPONSE = 6;
-const BLOB = 7;
-const EXCEPTION = 8;
+const REQUEST = 4;
+const RESPONSE = 5;
 
 const PREMATURE = "ReadableStream received over RPC disconnected prematurely.";
 const WRITER_GONE = "WritableStream received over RPC was disconnected because the remote execution context has ended.";
@@ -59,12 +52,7 @@ export function setStubMakers(makers) {
   ({ makeStub, nameUnsendable } = makers);
 }
 
-setRemoteName((value) => {
-  refuseTarget(value);
-  const source = sources.get(value);
-  if (source !== undefined) return source instanceof Reference ? "RpcStub" : undefined;
-  return nameUnsendable(value);
-});
+setRemoteName((value) => remoteName(value) ?? nameUnsendable(value));
 
 /** The right to call something that belongs to another context, until it is disposed of. */
 export class Reference {
@@ -190,22 +178,18 @@ function describeHost(value, holder) {
   if (typeof value === "function") return describeFunction(value, holder);
   if (value instanceof RpcTarget) return [STUB, open.addTarget({ value: duplicate(value, "RcpTarget", "RpcTarget", (x) => x instanceof RpcTarget) })];
   const source = sources.get(value);
-  if (source !== undefined) return source.describe === undefined ? undefined : [OBJECT, source.describe()];
-  if (isHeaders(value)) return [HEADERS, headersToBlock(value)];
+  if (source !== undefined) return source.describe === undefined ? undefined : [SERVICE, source.describe()];
   if (isRequest(value)) return [REQUEST, describeRequest(value)];
-  if (isResponse(value)) return [RESPONSE, describeResponse(value)];
-  if (isBlob(value)) return value instanceof File || !(value instanceof Blob) ? undefined : [BLOB, [value.type, wholeBuffer(blobBytes(value))]];
-  if (isDOMException(value)) return [EXCEPTION, [value.name, value.message]];
-  if (isAbortSignal(value)) throw dataCloneError("AbortSignal serialization is not enabled.");
+  if (isResponse(value) && value.type !== "error") return [RESPONSE, describeResponse(value)];
   if (isReadableStream(value)) return [READABLE, describeReadable(value)];
-  if (isLoaded(streams) && value instanceof streams().WritableStream) return [WRITABLE, describeWritable(value)];
+  if (isLoaded(streams) && value instanceof streams().WritableStream && platformClass(value) === "WritableStream") return [WRITABLE, describeWritable(value)];
   return undefined;
 }
 
 function describeFunction(value, holder) {
   const source = sources.get(value);
-  if (source !== undefined) return [STUB, open.addReference(source)];
-  const name = nameUnsendable(value);
+  if (source instanceof Reference) return [STUB, open.addReference(source)];
+  const name = source === undefined ? nameUnsendable(value) : remoteName(value);
   if (name !== undefined) throw dataCloneError(`Could not serialize object of type "${name}". This type does not support serialization.`);
   return [STUB, open.addTarget({ value: duplicate(value, "function", "function", (x) => typeof x === "function"), holder })];
 }
@@ -251,8 +235,17 @@ function describeMessage(message, take) {
 }
 
 function describeRequest(request) {
+  if (requestSignal(request) !== null) throw dataCloneError(NO_SIGNALS);
   return describeMessage(request, () =>
-    requestToNative(request, (method, url, block, kind, data, redirect, cf, _signal, length) => [method, url, block, describeContent(kind, data, length), redirect, cf]),
+    requestToNative(request, (method, url, block, kind, data, redirect, cf, _signal, length) => [
+      method,
+      url,
+      block,
+      describeContent(kind, data, length),
+      redirect,
+      cf,
+      request.cache,
+    ]),
   );
 }
 
@@ -410,22 +403,16 @@ function readHost(number, read) {
   switch (number) {
     case STUB:
       return readStub(fields);
-    case OBJECT:
+    case SERVICE:
       return makeServiceStub(...fields);
     case READABLE:
       return readContent(fields, streamFromBytes, readableStreamFromPipe);
     case WRITABLE:
       return writableStreamTo(new Reference(takeBox(fields)));
-    case HEADERS:
-      return headersFromBlock(fields, false);
     case REQUEST:
       return readRequest(fields);
     case RESPONSE:
       return readResponse(fields);
-    case BLOB:
-      return blobFromBytes(fields[1], fields[0]);
-    case EXCEPTION:
-      return new DOMException(fields[1], fields[0]);
     default:
       throw dataCloneError("Unable to deserialize cloned data.");
   }
@@ -452,8 +439,8 @@ function finishMessage(message, content, more) {
   return message;
 }
 
-function readRequest([method, url, block, content, redirect, cf]) {
-  return finishMessage(requestFromNative(method, url, block, readBody(content), cf), content, { redirect });
+function readRequest([method, url, block, content, redirect, cf, cache]) {
+  return finishMessage(requestFromNative(method, url, block, readBody(content), cf), content, { redirect, cache });
 }
 
 function readResponse([status, statusText, block, content, url, encodeBody, cf]) {

@@ -18,12 +18,21 @@ import {
 const ABORT_TEXT = "Application called abort() to reset Durable Object.";
 const FACETS_TEXT = "This Durable Object does not support creating facets.";
 
-function facets() {
-  const refuse = () => {
+class DurableObjectFacets {
+  get() {
     throw new Error(FACETS_TEXT);
-  };
-  return { get: refuse, abort: refuse, delete: refuse, clone: refuse };
+  }
+  abort() {
+    throw new Error(FACETS_TEXT);
+  }
+  delete() {
+    throw new Error(FACETS_TEXT);
+  }
+  clone() {
+    throw new Error(FACETS_TEXT);
+  }
 }
+finishClass(DurableObjectFacets);
 
 export class DurableObjectState {
   #handle;
@@ -33,7 +42,7 @@ export class DurableObjectState {
     if (guard !== INTERNAL) throw new TypeError("Illegal constructor");
     this.#handle = handle;
     this.#live = live;
-    this.facets = facets();
+    this.facets = new DurableObjectFacets();
     this.container = undefined;
     this.storage = new DurableObjectStorage(handle, sqlite, canSetAlarm);
     this.id = makeId(hex, name);

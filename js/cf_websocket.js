@@ -152,7 +152,7 @@ export class WebSocket extends EventTarget {
 
   serializeAttachment(value) {
     if (arguments.length === 0) throw new TypeError("Failed to execute 'serializeAttachment' on 'WebSocket': parameter 1 is not of type 'Value'.");
-    const bytes = serialize(value, "storage");
+    const bytes = serialize(value, "clone");
     if (bytes.byteLength > ATTACHMENT_BYTES_MAX)
       throw new Error(`A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_BYTES_MAX} bytes.'attachment' was ${bytes.byteLength} bytes.`);
     natives.ws_set_attachment(this.#box, bytes);

@@ -34,6 +34,7 @@ const FLAGS = {
   messageChannel: ["2025-08-15", "expose_global_message_channel", "no_expose_global_message_channel"],
   stripAuthorizationOnRedirect: ["2025-09-01", "strip_authorization_on_cross_origin_redirect", "retain_authorization_on_cross_origin_redirect"],
   ctxExports: ["2025-11-17", "enable_ctx_exports", "disable_ctx_exports"],
+  fastStructs: ["2025-12-03", "enable_fast_jsg_struct", "disable_fast_jsg_struct"],
   rpcParamsDupStubs: ["2026-01-20", "rpc_params_dup_stubs", "no_rpc_params_dup_stubs"],
   nodeTimers: ["2026-02-10", "enable_nodejs_global_timers", "no_nodejs_global_timers"],
   deleteAllDeletesAlarm: ["2026-02-24", "delete_all_deletes_alarm", "delete_all_preserves_alarm"],

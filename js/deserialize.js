@@ -7,6 +7,7 @@
 
 import { natives } from "./natives.js";
 import { dataCloneError } from "./serialize.js";
+import { readPlatform } from "./serialize_platform.js";
 import {
   VERSION,
   VERSION_WITHOUT_HEADER,
@@ -160,10 +161,14 @@ function readTwoByteString() {
   return text;
 }
 
-function readUtf8String() {
+function readBytes() {
   const length = readVarint();
   const start = take(length);
-  return natives.utf8_decode(input.subarray(start, start + length), false, true);
+  return input.subarray(start, start + length);
+}
+
+function readUtf8String() {
+  return natives.utf8_decode(readBytes(), false, true);
 }
 
 function readTag() {
@@ -423,13 +428,18 @@ function readView(buffer) {
 
 const hidden = (value) => ({ value, writable: true, enumerable: false, configurable: true });
 
+/* Where the engine made an error says nothing about it either. */
+function forgetPlace(error) {
+  for (const property of ["line", "column", "sourceURL"]) delete error[property];
+}
+
 function makeError(name, message) {
   const Constructor = typeof globalThis[name] === "function" && Error.isPrototypeOf(globalThis[name]) ? globalThis[name] : Error;
-  if (Constructor === AggregateError) return new AggregateError([], message);
-  if (name === "SuppressedError") return new Constructor(undefined, undefined, message);
-  const error = message === undefined ? new Constructor() : new Constructor(message);
+  const error = Constructor === AggregateError ? new AggregateError([]) : new Constructor();
+  forgetPlace(error);
   /* The stack of this call says nothing about the error's own past. */
-  Object.defineProperty(error, "stack", hidden(message ? `${error.name}: ${message}` : error.name));
+  Object.defineProperty(error, "stack", hidden(message ? `${name}: ${message}` : name));
+  if (message !== undefined) Object.defineProperty(error, "message", hidden(message));
   return error;
 }
 
@@ -460,12 +470,16 @@ function readPlainError() {
   return (objects[slot] = error);
 }
 
+/* The reader, for what stands behind a host object tag. */
+const source = { varint: readVarint, bytes: readBytes, text: readUtf8String, value: readValue, corrupt };
+
 function readHostObject() {
   const number = readVarint();
   const slot = objects.length;
   objects.push(undefined);
   if (number === HOST_ERROR) return (objects[slot] = readHostError());
-  if (number < HOST_CALLER || readHost === null) throw corrupt();
+  if (number < HOST_CALLER) return (objects[slot] = readPlatform(number, source));
+  if (readHost === null) throw corrupt();
   return (objects[slot] = readHost(number - HOST_CALLER, readValue));
 }
 

@@ -56,21 +56,16 @@ export class DOMException extends NativeError {
   #name;
   #message;
 
-  constructor(message = "", options = "Error") {
+  constructor(message = "", name = "Error") {
     super();
     this.#message = `${message}`;
-    if (typeof options === "object" && options !== null) {
-      this.#name = options.name === undefined ? "Error" : `${options.name}`;
-      if ("cause" in options)
-        Object.defineProperty(this, "cause", { value: options.cause, writable: true, configurable: true });
-    } else {
-      this.#name = `${options}`;
-    }
+    this.#name = `${name}`;
     Object.defineProperty(this, "code", shown(CODES[this.#name]?.[1] ?? 0));
     Object.defineProperty(this, "name", shown(this.#name));
     Object.defineProperty(this, "message", shown(this.#message));
     dressStack(this, `${this.#name}: ${this.#message}`);
     if (Object.hasOwn(this, "stack")) Object.defineProperty(this, "stack", { enumerable: true });
+    for (const place of ["line", "column", "sourceURL"]) delete this[place]; /* the engine's */
   }
 
   static {

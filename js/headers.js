@@ -47,7 +47,7 @@ function joined(record) {
   return record.more === null ? record.value : `${record.value}, ${record.more.join(", ")}`;
 }
 
-let blockOf, fillFrom, makeImmutable, fromBlock, rawGet, rawSet, isHeaders, copyOf, entriesOf;
+let blockOf, fillFrom, makeImmutable, isImmutable, fromBlock, rawGet, rawSet, isHeaders, copyOf, entriesOf, fieldsOf;
 
 export class Headers {
   #block = null; /* string or flat array from C, until it is taken apart */
@@ -148,6 +148,15 @@ export class Headers {
     makeImmutable = (headers) => {
       headers.#immutable = true;
       return headers;
+    };
+    isImmutable = (headers) => headers.#immutable;
+    fieldsOf = (headers) => {
+      const fields = [];
+      for (const [lower, { name, value, more }] of headers.#open()) {
+        fields.push([name, lower, value]);
+        if (more !== null) for (const each of more) fields.push([name, lower, each]);
+      }
+      return fields;
     };
     rawGet = (headers, lower) => {
       if (headers.#map === null && headers.#block === null) return null;
@@ -276,6 +285,8 @@ export {
   fromBlock as headersFromBlock,
   copyOf as copyHeaders,
   fillFrom as fillHeaders,
+  fieldsOf as headerFields,
+  isImmutable as areImmutable,
   makeImmutable as makeHeadersImmutable,
   rawGet as getHeader,
   rawSet as setHeader,

@@ -7,7 +7,7 @@
  */
 
 import { natives } from "./natives.js";
-import { inspectors, isAnyArrayBuffer, isPlatformObject, gettersOf } from "./webidl.js";
+import { inspectors, isAnyArrayBuffer, platformClass, gettersOf } from "./webidl.js";
 import { formatStack, isNativeError } from "./stack.js";
 
 const DEFAULTS = {
@@ -256,7 +256,7 @@ function platformView(value) {
       return null;
     }
   }
-  if (!isPlatformObject(value)) return null;
+  if (platformClass(value) === undefined) return null;
   try {
     return gettersOf(value);
   } catch {

@@ -71,6 +71,7 @@ function makeInner(method, url) {
     url,
     redirect: "follow",
     signal: null,
+    given: false, // the signal is the author's
     cut: false, // aborts when the client goes
     cf: undefined,
     cache: undefined,
@@ -106,6 +107,7 @@ function copyInner(source) {
   }
   inner.redirect = source.redirect;
   inner.signal = source.cut ? signalOf(source) : source.signal;
+  inner.given = source.given;
   inner.cf = cfOf(source);
   inner.cache = source.cache;
   inner.fetcher = source.fetcher;
@@ -143,6 +145,7 @@ function applyInit(inner, init) {
   if (signal !== undefined) {
     if (signal !== null && !isAbortSignal(signal)) throw fieldError("signal", "AbortSignal");
     inner.signal = signal;
+    inner.given = signal !== null;
   }
   if (cf !== undefined) {
     if (!isObject(cf)) throw fieldError("cf", "Object");
@@ -289,6 +292,12 @@ export function requestFromClient(method, url, block, body) {
   const request = requestFromNative(method, url, block, body, FROM_CLIENT);
   innerOf(request).cut = compat.flags.requestSignal;
   return request;
+}
+
+/** The signal that its author gave it, or null. */
+export function requestSignal(request) {
+  const { given, signal } = innerOf(request);
+  return given ? signal : null;
 }
 
 /** A body as C hands it over: null, bytes or a pipe. */

@@ -141,8 +141,6 @@ export class Response extends Body {
     const inner = makeInner();
     inner.status = 0;
     inner.type = "error";
-    inner.block = "";
-    inner.immutable = true;
     return new Response(INTERNAL, inner);
   }
 

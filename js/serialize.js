@@ -26,6 +26,9 @@ export function setRemoteName(nameOf) {
   remote.nameOf = nameOf;
 }
 
+/** About any AbortSignal. */
+export const NO_SIGNALS = "AbortSignal serialization is not enabled.";
+
 export function dataCloneError(message) {
   return new DOMException(message, "DataCloneError");
 }

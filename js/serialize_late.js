@@ -8,7 +8,8 @@
 import { natives } from "./natives.js";
 import { compat } from "./compat.js";
 import { dataCloneError, remote } from "./serialize.js";
-import { isAnyArrayBuffer, isPlatformObject } from "./webidl.js";
+import { encodeUtf8 } from "./encoding.js";
+import { isAnyArrayBuffer, platformClass } from "./webidl.js";
 import {
   VERSION,
   HOST_ERROR,
@@ -57,6 +58,8 @@ import {
   ERROR_PROTOTYPES,
   ERROR_TAGS,
 } from "./serialize_format.js";
+
+import { platformWriter } from "./serialize_platform.js";
 
 export { deserialize } from "./deserialize.js";
 
@@ -293,12 +296,13 @@ function writeOther(object, prototype) {
     if (object instanceof Date) return writeDate(object);
     if (object instanceof Map) return writeMap(object);
     if (object instanceof Set) return writeSet(object);
-    if (Error.isError(object) && !isPlatformObject(object)) return writeError(object);
+    const platform = platformClass(object);
+    if (platform === undefined && Error.isError(object)) return writeError(object);
     if (object instanceof RegExp) return writeRegExp(object);
     if (isAnyArrayBuffer(object)) return writeBuffer(object);
     if (writeWrapper(object)) return undefined;
     if (writeHost !== null && tryHost(object)) return undefined;
-    if (isPlatformObject(object)) throw notSerializable(object);
+    if (platform !== undefined) return writePlatform(object, platform);
     if (isUncloneableBuiltin(object)) throw notCloneable(object);
   }
   if (writeMode !== "rpc") remote.nameOf(object);
@@ -308,6 +312,31 @@ function writeOther(object, prototype) {
   }
   writeKnown(object);
   return writePlainObject(object);
+}
+
+/* The writer, for what stands behind a host object tag. */
+const sink = {
+  varint: writeVarint,
+  bytes(bytes) {
+    writeVarint(bytes.length);
+    writeBytes(bytes);
+  },
+  text(text) {
+    sink.bytes(encodeUtf8(text));
+  },
+  value: writeValue,
+};
+
+function writePlatform(object, name) {
+  const writer = platformWriter(object, name);
+  if (writer === undefined) {
+    if (writeMode !== "rpc") remote.nameOf(object);
+    throw notSerializable(object);
+  }
+  const [number, write] = writer;
+  writeKnown(object);
+  writeTagged(T_HOST, number);
+  write(object, sink);
 }
 
 /* Built-in objects with hidden state that the format has no tag for. */
@@ -340,7 +369,7 @@ function isUncloneableBuiltin(object) {
     const descriptor = Object.getOwnPropertyDescriptor(proto, Symbol.toStringTag);
     if (descriptor === undefined) continue;
     tag = descriptor.value;
-    if (!UNCLONEABLE.has(tag)) return false;
+    if (!UNCLONEABLE.has(tag) && !`${tag}`.startsWith("Intl.")) return false;
     /* A class of the program may use the same tag; only the engine's have native methods. */
     return Object.values(Object.getOwnPropertyDescriptors(proto)).some(
       ({ value }) => typeof value === "function" && functionToString.call(value).includes("[native code]"),
@@ -608,7 +637,8 @@ function writePlainError(error) {
 function notCloneable(value) {
   if (writeMode === "storage" && typeof value === "function") {
     const name = remote.nameOf(value);
-    if (name !== undefined) return dataCloneError(`${name} cannot be serialized in this context.`);
+    if (name === "RpcStub") return dataCloneError(`${name} cannot be serialized in this context.`);
+    if (name !== undefined) return unserializable(name);
   }
   return dataCloneError(`${describeForError(value)} could not be cloned.`);
 }
@@ -634,10 +664,11 @@ function constructorName(object) {
 }
 
 function notSerializable(object) {
-  const name = constructorName(object) || objectToString.call(object).slice(8, -1);
-  return dataCloneError(
-    `Could not serialize object of type "${name}". This type does not support serialization.`,
-  );
+  return unserializable(constructorName(object) || objectToString.call(object).slice(8, -1));
+}
+
+function unserializable(name) {
+  return dataCloneError(`Could not serialize object of type "${name}". This type does not support serialization.`);
 }
 
 /* -- serialize ---------------------------------------------------------------------------------- */

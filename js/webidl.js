@@ -12,20 +12,21 @@ export const exposed = new Map();
 /** How the console shows an instance of a platform class: constructor → function(instance) → object. */
 export const inspectors = new Map();
 
-/** Prototypes of platform classes. */
-const platformPrototypes = new Set();
+/** Prototypes of platform classes → their names. */
+const platformPrototypes = new Map();
 
 /** Passed by this bundle to constructors that scripts may not call. */
 export const INTERNAL = Symbol("internal");
 
 export const kEnumerable = { enumerable: true, configurable: true, writable: true };
 
+/* All but those whose names say that they are our own. */
 function makeMembersEnumerable(target) {
   const isFunction = typeof target === "function";
   for (const name of Object.getOwnPropertyNames(target)) {
     if (name === "constructor" || (isFunction && (name === "prototype" || name === "length" || name === "name"))) continue;
     const descriptor = Object.getOwnPropertyDescriptor(target, name);
-    if (descriptor.enumerable || !descriptor.configurable) continue;
+    if (descriptor.enumerable || !descriptor.configurable || name.startsWith("_")) continue;
     descriptor.enumerable = true;
     Object.defineProperty(target, name, descriptor);
   }
@@ -51,18 +52,20 @@ function sourceName(constructor) {
 /** Give `constructor` the attributes Web IDL asks for, and its tag, without making it a global. */
 export function finishClass(constructor, name = sourceName(constructor)) {
   if (constructor.name !== name) Object.defineProperty(constructor, "name", { value: name, configurable: true });
-  platformPrototypes.add(constructor.prototype);
+  platformPrototypes.set(constructor.prototype, name);
   makeMembersEnumerable(constructor.prototype);
   makeMembersEnumerable(constructor);
   Object.defineProperty(constructor.prototype, Symbol.toStringTag, { value: name, configurable: true });
   return constructor;
 }
 
-/** Is `value` an instance of a platform class (or of a subclass of one)? */
-export function isPlatformObject(value) {
-  for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto))
-    if (platformPrototypes.has(proto)) return true;
-  return false;
+/** The platform class that `value` is an instance of, or of a subclass of the author's; undefined where it is of none. */
+export function platformClass(value) {
+  for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
+    const name = platformPrototypes.get(proto);
+    if (name !== undefined) return name;
+  }
+  return undefined;
 }
 
 /** Finish a class and put it on globalThis. */

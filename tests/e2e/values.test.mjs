@@ -16,16 +16,17 @@ after(() => fs.rmSync(home, { recursive: true, force: true }));
 
 async function fill(target) {
     assert.equal((await target.ask("/SHELVES/one/fill")).error, undefined);
-    return (await target.ask("/SHELVES/one/read")).value;
+    const read = (await target.ask("/SHELVES/one/read")).value;
+    return { read, places: (await target.ask("/SHELVES/one/places")).value };
 }
 
 before(async () => {
     if (only.skip) return;
     const workerd = await runWorkerd(home);
-    all.workerd.read = await fill(workerd);
+    Object.assign(all.workerd, await fill(workerd));
     await workerd.end();
     const target = await start(null, { home });
-    all.dormouse.read = await fill(target);
+    Object.assign(all.dormouse, await fill(target));
     await target.stop();
     const { id } = all.workerd.read;
     all.workerd.rows = await rowsOf(path.join(workerdState(home), "values-Shelf", `${id}.sqlite`));
@@ -41,6 +42,11 @@ test("each value is kept in the bytes that workerd writes", only, () => {
 
 test("each value is read as workerd reads it", only, () => {
     for (const [key, words] of Object.entries(all.workerd.read.keys)) assert.equal(all.dormouse.read.keys[key], words, key);
+});
+
+test("storage, attachments, structuredClone() and RPC take what they take in workerd", only, () => {
+    assert.ok(Object.keys(all.workerd.places).length > 300);
+    assert.deepEqual(all.dormouse.places, all.workerd.places);
 });
 
 test("rows, schema, id and alarm are the same", only, () => {

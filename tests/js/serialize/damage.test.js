@@ -25,6 +25,8 @@ function seeds() {
     { buffer, view: new Uint16Array(buffer, 2, 2), data: new DataView(buffer, 1), grows: new ArrayBuffer(2, { maxByteLength: 4 }) },
     { error, more: Object.assign(new Error("e"), { code: 1 }) },
     Object.assign([1], { 5000: 1, name: "x" }),
+    [new Headers({ Accept: "a", "X-Own": "☃" }), new Blob(["text"], { type: "a/b" }), new DOMException("said", "AbortError")],
+    { request: new Request("https://a/", { method: "PUT", headers: { a: "b" }, cf: { n: 1 } }), response: new Response(null, { status: 404 }) },
   ].map((value) => hooks.serialize(value, "storage"));
 }
 

@@ -34,9 +34,11 @@ test("a call refuses an instance of a class", () => {
   assert.throws(() => hooks.serialize([new Point()], "rpc"), cloneError(message));
 });
 
-test("storage refuses platform objects", () => {
-  assert.throws(() => hooks.serialize(new Response(), "storage"), { name: "DataCloneError" });
-  assert.throws(() => hooks.serialize({ h: new Headers() }, "storage"), { name: "DataCloneError" });
+test("platform objects that are no values are refused, as are messages with a body", () => {
+  const words = (name) => `Could not serialize object of type "${name}". This type does not support serialization.`;
+  for (const value of [new FormData(), new URL("https://a/"), new File([], "n"), new AbortController()])
+    assert.throws(() => hooks.serialize(value, "storage"), cloneError(words(value.constructor.name)));
+  assert.throws(() => hooks.serialize([new Response("body")], "storage"), cloneError("ReadableStream can only be serialized for RPC."));
 });
 
 test("a detached buffer is refused", () => {
