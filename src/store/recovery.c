@@ -48,12 +48,19 @@
  */
 
 #define CACHED_PAGES_MAX 16384 /* 64 MB */
+#define BLOCK_PAGES      64    /* taken from the allocator at once: it is slow with single ones */
 #define UNSYNCED_MAX     4096  /* files kept open for the keeper to sync; the first go first */
 #define OBJECT_KEY_BYTES (STORE_ID_SIZE + 4)
 
 struct cached_page {
+    struct list link; /* while nobody has it: in recovery.spare */
     uint32_t number;
     uint8_t image[PAGE_BYTES];
+};
+
+struct page_block {
+    struct list link;
+    struct cached_page pages[BLOCK_PAGES];
 };
 
 struct object {
@@ -82,7 +89,45 @@ struct recovery {
     struct map objects;    /* key -> object, owned */
     size_t brought;        /* where bringing goes on */
     size_t cached_pages;
+    struct list blocks; /* page_block.link, owned: all pages there are… */
+    struct list spare;  /* …and cached_page.link of those that hold nothing */
 };
+
+/* ---- pages ---- */
+
+static struct cached_page *page_take(struct recovery *recovery, uint32_t number)
+{
+    struct cached_page *page;
+
+    if (list_empty(&recovery->spare)) {
+        struct page_block *block = mem_alloc(sizeof *block);
+
+        list_push_back(&recovery->blocks, &block->link);
+        for (size_t i = 0; i < BLOCK_PAGES; i++)
+            list_push_back(&recovery->spare, &block->pages[i].link);
+    }
+    page = container_of(list_pop_front(&recovery->spare), struct cached_page, link);
+    page->number = number;
+    recovery->cached_pages++;
+    return page;
+}
+
+static void page_give_back(struct recovery *recovery, struct cached_page *page)
+{
+    list_push_front(&recovery->spare, &page->link);
+    recovery->cached_pages--;
+}
+
+/* Nobody has a page any more. */
+static void free_pages(struct recovery *recovery)
+{
+    struct list *link;
+
+    ASSERT(recovery->cached_pages == 0);
+    while ((link = list_pop_front(&recovery->blocks)) != NULL)
+        mem_free(container_of(link, struct page_block, link));
+    list_init(&recovery->spare);
+}
 
 /* ---- objects ---- */
 
@@ -115,27 +160,34 @@ static void forget_pages(struct recovery *recovery, struct object *object)
     struct cached_page *page;
     size_t at = 0;
 
-    while ((page = map_u64_next(&object->pages, &at, NULL)) != NULL) {
-        mem_free(page);
-        recovery->cached_pages--;
-    }
+    while ((page = map_u64_next(&object->pages, &at, NULL)) != NULL)
+        page_give_back(recovery, page);
     map_u64_fini(&object->pages);
     map_u64_init(&object->pages);
 }
 
-static int open_object(struct recovery *recovery, struct object *object)
+static int name_object(struct recovery *recovery, struct object *object)
 {
     struct store *store = recovery->store;
 
+    if (object->path != NULL ||
+        store_object_path(store, object->namespace_number, object->id, &object->dir, &object->path))
+        return 0;
+    err_text_set(recovery->why, "%s/namespaces does not have number %u, but the journal does",
+                 store->dir, object->namespace_number);
+    return STORE_OPEN_DAMAGED;
+}
+
+static int open_object(struct recovery *recovery, struct object *object)
+{
+    int r;
+
     if (object->file != NULL)
         return 0;
-    if (object->path == NULL && !store_object_path(store, object->namespace_number, object->id,
-                                                   &object->dir, &object->path)) {
-        err_text_set(recovery->why, "%s/namespaces does not have number %u, but the journal does",
-                     store->dir, object->namespace_number);
-        return STORE_OPEN_DAMAGED;
-    }
-    return object_file_open(&object->file, store->os, object->dir, object->path);
+    r = name_object(recovery, object);
+    if (r == 0)
+        r = object_file_open(&object->file, recovery->store->os, object->dir, object->path);
+    return r < 0 ? err_pass(r) : r;
 }
 
 /* While it reads, room is needed at once, and nobody else could sync; later the keeper does. */
@@ -205,30 +257,39 @@ static int damaged(struct recovery *recovery, const struct object *object, uint6
     return STORE_OPEN_DAMAGED;
 }
 
-/* The page in memory, read from the file unless it is about to be built on zeros. */
+/* What the record builds on, where that is not zeros. */
+static int read_page(struct recovery *recovery, struct object *object, uint64_t lsn,
+                     struct cached_page *page)
+{
+    size_t got;
+    int r = open_object(recovery, object);
+
+    if (r != 0)
+        return r < 0 ? err_pass(r) : r;
+    if (object_file_missing(object->file))
+        return damaged(recovery, object, lsn, "its file is missing");
+    r = object_file_read(object->file, page->image, PAGE_BYTES,
+                         (uint64_t)(page->number - 1) * PAGE_BYTES, &got);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* The page in memory. A journal with new objects is read without a look at the file system. */
 static int load_page(struct recovery *recovery, struct object *object, uint64_t lsn,
                      const struct record_page *page, struct cached_page **out)
 {
     struct cached_page *cached = map_u64_get(&object->pages, page->number);
-    size_t got;
-    int r;
+    int r = 0;
 
     if (cached == NULL) {
-        r = open_object(recovery, object);
-        if (r != 0)
+        cached = page_take(recovery, page->number);
+        r = name_object(recovery, object);
+        if (r == 0 && page->base == PAGE_PREVIOUS)
+            r = read_page(recovery, object, lsn, cached);
+        if (r != 0) {
+            page_give_back(recovery, cached);
             return r < 0 ? err_pass(r) : r;
-        if (page->base == PAGE_PREVIOUS && object_file_missing(object->file))
-            return damaged(recovery, object, lsn, "its file is missing");
-        cached = mem_new(struct cached_page);
-        cached->number = page->number;
-        r = object_file_read(object->file, cached->image, PAGE_BYTES,
-                             (uint64_t)(page->number - 1) * PAGE_BYTES, &got);
-        if (r < 0) {
-            mem_free(cached);
-            return err_pass(r);
         }
         map_u64_put(&object->pages, page->number, cached);
-        recovery->cached_pages++;
     }
     *out = cached;
     return 0;
@@ -366,6 +427,7 @@ static void free_objects(struct recovery *recovery)
     }
     map_fini(&recovery->objects);
     map_init(&recovery->objects);
+    free_pages(recovery);
 }
 
 /* What was read for its sake only is let go. */
@@ -395,6 +457,8 @@ int recovery_run(struct recovery **out, struct store *store, struct list *notes,
     recovery->notes = notes;
     recovery->why = why;
     list_init(&recovery->pin.link);
+    list_init(&recovery->blocks);
+    list_init(&recovery->spare);
     pthread_mutex_init(&recovery->mutex, NULL);
     r = log->ops->read(log, log->needed_lsn, take_batch, recovery);
     end_reading(recovery);
