@@ -200,11 +200,16 @@ test("a response of 32 MiB arrives whole", async () => {
 });
 
 test("a streamed response arrives chunk by chunk", async () => {
-    const response = await target.fetch("/slowly?count=3");
-    const arrived = [];
-    for await (const chunk of response.body) arrived.push([Buffer.from(chunk).toString(), Date.now()]);
-    assert.deepEqual(arrived.map(([text]) => text), ["chunk 0\n", "chunk 1\n", "chunk 2\n"]);
-    assert.ok(arrived[2][1] - arrived[0][1] >= 200, "the chunks came at the same time");
+    /* A client that is held up may find them all at once. */
+    for (let attempt = 1; ; attempt++) {
+        const response = await target.fetch("/slowly?count=3");
+        const arrived = [];
+        for await (const chunk of response.body) arrived.push([Buffer.from(chunk).toString(), Date.now()]);
+        if (arrived.length < 3 && attempt < 5) continue;
+        assert.deepEqual(arrived.map(([text]) => text), ["chunk 0\n", "chunk 1\n", "chunk 2\n"]);
+        if (arrived[2][1] - arrived[0][1] >= 200) break;
+        assert.ok(attempt < 5, "the chunks came at the same time");
+    }
 });
 
 test("a client that does not read stops the Worker from producing", async () => {
@@ -221,12 +226,15 @@ test("a client that does not read stops the Worker from producing", async () => 
             },
             { what: "the shard that produces to answer" },
         );
-    await sleep(700);
-    const first = (await counts()).produced;
-    await sleep(700);
-    const second = (await counts()).produced;
-    assert.equal(second, first, "it went on producing");
-    assert.ok(second * 65536 < 64 << 20, `${second} chunks are somewhere in between`);
+    let produced = 0;
+    const stands = async () => {
+        const before = produced;
+        await sleep(700);
+        produced = (await counts()).produced;
+        assert.ok(produced * 65536 < 64 << 20, `${produced} chunks are somewhere in between`);
+        return produced === before;
+    };
+    await until(stands, { ms: 15_000, what: "it to stop producing" });
 
     connection.destroy();
     await until(async () => (await counts()).cancelled !== null, { what: "the stream to be cancelled" });

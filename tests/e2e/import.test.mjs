@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
 import { runWorkerd, workerdState } from "./support/oracle.mjs";
-import { copyProject, DORMOUSE, once, onlyDormouse, sleep, start } from "./support/target.mjs";
+import { copyProject, DORMOUSE, once, onlyDormouse, sleep, start, until } from "./support/target.mjs";
 
 const only = { skip: onlyDormouse("it has no such tool") };
 const run = promisify(execFile);
@@ -142,8 +142,7 @@ test("alarms ring, the overdue ones at once, and tell the name that workerd has 
     await run(DORMOUSE, ["import", workerdState(home), ...place(home)]);
     await sleep(1500);
     const target = await start(null, { home });
-    await target.fetch("/PILES/other/look");
-    await sleep(300);
+    await until(async () => (await value(target, "/PILES/soon/rang")) !== null, { what: "the alarm" });
     assert.equal(await value(target, "/PILES/soon/rang"), "soon");
     assert.deepEqual(await value(target, "/PILES/later/look"), later);
     await target.stop();

@@ -261,15 +261,17 @@ describe("what is handed out", () => {
     test("a request's function is gone with the request", { skip: onlyInMemory("the object forgets it") }, async () => {
         const step = stepper(target, "outlived");
         await step("keep a function of this request");
-        await sleep(100);
-        assert.deepEqual(await step("call it in another"), ["The execution context which hosts this callback is no longer running.", []]);
+        let said;
+        await until(async () => Array.isArray((said = await step("call it in another"))), { what: "the object to be told" });
+        assert.deepEqual(said, ["The execution context which hosts this callback is no longer running.", []]);
     });
 
     test("a request that ends cuts its functions short", { skip: onlyInMemory("the log is lost") }, async () => {
         const step = stepper(target, "cut");
         await step("let it be called for too long");
-        await sleep(500);
-        assert.deepEqual(await step("what the object heard"), ["The execution context responding to this call was canceled."]);
+        let heard;
+        await until(async () => (heard = await step("what the object heard")).length > 0, { what: "the object to be told" });
+        assert.deepEqual(heard, ["The execution context responding to this call was canceled."]);
     });
 
     test("a call of what will come is made though nobody waits", { skip: onlyDormouse("calls end with their request") || onlyInMemory("the log is lost") }, async () => {

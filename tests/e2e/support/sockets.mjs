@@ -28,7 +28,7 @@ export async function connect(target, where, { protocols = [], headers = {}, com
         return client.messages.shift();
     };
     client.nextJson = async () => JSON.parse(await client.next());
-    client.whenClosed = (ms = 5000) => until(() => client.closed, { ms, what: `${where} to close` });
+    client.whenClosed = (ms = 15_000) => until(() => client.closed, { ms, what: `${where} to close` });
 
     await new Promise((resolve, reject) => {
         socket.once("open", resolve);

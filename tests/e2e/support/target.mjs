@@ -194,7 +194,7 @@ export class Target {
     }
 
     /* Wait until what the server printed contains something. */
-    async printed(pattern, { stream = "stderr", ms = 5000 } = {}) {
+    async printed(pattern, { stream = "stderr", ms = 15_000 } = {}) {
         await until(() => pattern.test(this[stream]), { ms, what: `${pattern} on ${stream}, which has:\n${this[stream]}` });
         return this[stream];
     }
@@ -243,7 +243,7 @@ export class Target {
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /* Wait until a condition holds, which may be asynchronous; its value is returned. */
-export async function until(condition, { ms = 5000, every = 15, what = "a condition" } = {}) {
+export async function until(condition, { ms = 15_000, every = 15, what = "a condition" } = {}) {
     const end = Date.now() + ms * SLOWNESS;
     for (;;) {
         const value = await condition();
