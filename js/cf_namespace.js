@@ -9,7 +9,7 @@ import { checkOwner, natives, requireContext, runningContext } from "./natives.j
 import { newRequest } from "./request.js";
 import { sendContent, sendRequest } from "./fetch.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
-import { asReadBack, finishClass, INTERNAL, toDOMString } from "./webidl.js";
+import { asReadBack, checkDictionary, finishClass, INTERNAL, isObject, toDOMString } from "./webidl.js";
 import { compat } from "./compat.js";
 import { METHOD, receiveError } from "./cf_errors.js";
 import { fetcherHelpers } from "./cf_fetcher.js";
@@ -51,9 +51,9 @@ finishClass(DurableObjectId);
 
 export { makeId };
 
-/** The name an object is told: none when it is too long to be kept (§2.2.5). */
+/** The name an object is told: none when it is too long to be kept (§2.2.5), or has a U+0000, at which texts in C end. */
 function carriedName({ name }) {
-  if (name === undefined) return undefined;
+  if (name === undefined || name.includes("\0")) return undefined;
   const short = name.length * 3 <= NAME_BYTES_MAX; // no UTF-16 unit takes more than three bytes
   return short || natives.utf8_length(name) <= NAME_BYTES_MAX ? name : undefined;
 }
@@ -89,9 +89,8 @@ class DurableObjectNamespace {
   }
 
   newUniqueId(options) {
-    if (options !== undefined && options !== null && typeof options !== "object")
-      throw new TypeError("Failed to execute 'newUniqueId' on 'DurableObjectNamespace': parameter 1 is not of type 'NewUniqueIdOptions'.");
-    if (options?.jurisdiction !== undefined && options?.jurisdiction !== null) throw new Error("Jurisdiction restrictions are not implemented in Dormouse.");
+    checkDictionary(options, 1, "NewUniqueIdOptions", "newUniqueId", "DurableObjectNamespace");
+    refuseJurisdiction(options?.jurisdiction);
     requireContext();
     return makeId(natives.id_unique(this.#index), undefined);
   }
@@ -121,17 +120,28 @@ class DurableObjectNamespace {
   }
 
   jurisdiction(jurisdiction) {
-    if (jurisdiction === undefined || jurisdiction === null) return new DurableObjectNamespace(INTERNAL, this.#index, this.#className);
-    throw new Error("Jurisdiction restrictions are not implemented in Dormouse.");
+    refuseJurisdiction(jurisdiction);
+    return new DurableObjectNamespace(INTERNAL, this.#index, this.#className);
   }
 }
 finishClass(DurableObjectNamespace);
 
+function refuseJurisdiction(jurisdiction) {
+  if (jurisdiction === undefined || jurisdiction === null) return;
+  toDOMString(jurisdiction);
+  throw new Error("Jurisdiction restrictions are not implemented in Dormouse.");
+}
+
+/* A hint is read and has no effect; a version is an experiment of workerd's. */
 function checkGetOptions(options, method) {
-  if (options === undefined) return;
-  if (typeof options !== "object" || options === null)
-    throw new TypeError(`Failed to execute '${method}' on 'DurableObjectNamespace': parameter 2 is not of type 'GetDurableObjectOptions'.`);
-  if (options.routingMode !== undefined && options.routingMode !== "primary-only") throw new RangeError(`unknown routingMode: ${options.routingMode}`);
+  if (options === undefined || options === null) return;
+  checkDictionary(options, 2, "GetDurableObjectOptions", method, "DurableObjectNamespace");
+  const { locationHint, routingMode, version } = options;
+  if (locationHint !== undefined) toDOMString(locationHint);
+  const mode = routingMode === undefined ? "primary-only" : toDOMString(routingMode);
+  if (version !== undefined && version !== null && !isObject(version))
+    throw new TypeError("Incorrect type for the 'version' field on 'GetDurableObjectOptions': the provided value is not of type 'VersionOptions'.");
+  if (mode !== "primary-only") throw new RangeError(`unknown routingMode: ${mode}`);
 }
 
 export function makeNamespace(index, className) {
@@ -182,12 +192,13 @@ class DurableObjectStub {
     return this.#hex;
   }
 
-  #receive(parts) {
-    const error = receiveError(...parts);
+  #receive(parts, hex) {
+    const [name, sent, flags, value] = parts;
+    const error = receiveError(name, sent, flags, value, hex);
     if (error?.durableObjectReset === true && this.#hex !== undefined) {
       const { message } = error;
       this.#broken = () => {
-        const again = receiveError(parts[0], message, parts[2], undefined);
+        const again = receiveError(name, message, flags, undefined);
         delete again.remote;
         return again;
       };
@@ -197,9 +208,9 @@ class DurableObjectStub {
 
   /* The object's own words about a call; when it is reset instead, nothing came from it. */
   #receiveCalled(parts) {
-    const error = this.#receive(parts);
-    if (parts[2] & METHOD) error.durableObjectId = this.#hex;
-    else if (error?.durableObjectReset === true) delete error.remote;
+    const named = (parts[2] & METHOD) !== 0;
+    const error = this.#receive(parts, named ? this.#hex : undefined);
+    if (!named && error?.durableObjectReset === true) delete error.remote;
     return error;
   }
 
@@ -243,6 +254,7 @@ class DurableObjectStub {
   }
 
   #send(method, bytes, boxes) {
+    if (method.includes("\0")) throw new TypeError(`The RPC receiver does not implement the method "${method}".`); // a text in C would end there
     return natives.stub_call(this.#index, this.#hex, this.#name, method, bytes, boxes);
   }
 

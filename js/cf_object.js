@@ -40,7 +40,7 @@ function logThrown(error) {
 }
 
 function fail(event, error, more = 0) {
-  sendError(error, (name, message, stack, flags, value) => natives.event_fail(event, name, message, stack, flags | more, value));
+  sendError(error, (...parts) => natives.event_fail(event, ...parts), more);
 }
 
 /* Run a handler and tell C when it is over; what it throws also goes to the log. */
@@ -82,8 +82,8 @@ export function deliverFetch(record, event, method, url, headers, body, cf) {
 export function deliverCall(record, event, name, args, boxes, target) {
   const give = (bytes, out) => natives.event_value(event, bytes, out);
   const failed = (error) => {
-    if (error instanceof MethodThrew) fail(event, error.thrown, record === undefined ? 0 : METHOD);
-    else fail(event, error, target !== undefined && record !== undefined ? METHOD : 0);
+    const [thrown, byMethod] = MethodThrew.unwrap(error);
+    fail(event, thrown, record !== undefined && (byMethod || target !== undefined) ? METHOD : 0);
   };
   try {
     const answer = target === undefined ? rpc().answerCall(record.instance, record.kind, name, args, boxes, give) : rpc().answerTarget(target, args, boxes, give);

@@ -17,8 +17,15 @@ export const sources = new WeakMap();
 
 /** What a method of the author's threw, apart from what the platform says about the call. */
 export class MethodThrew {
+  #thrown;
+
   constructor(thrown) {
-    this.thrown = thrown;
+    this.#thrown = thrown;
+  }
+
+  /** [what the method threw, true], or [error, false]; `instanceof` would ask the error, which may be a Proxy. */
+  static unwrap(error) {
+    return typeof error === "object" && error !== null && #thrown in error ? [error.#thrown, true] : [error, false];
   }
 }
 

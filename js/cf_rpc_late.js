@@ -241,9 +241,11 @@ export async function arrival(answer, receive) {
 
 /* What a reference's owner says of a call. When it is reset instead, nothing came from it. */
 function receiveCalled(parts, hex) {
-  const error = receiveError(...parts);
-  if (parts[2] & METHOD && hex !== undefined) error.durableObjectId = hex;
-  else if (parts[2] & RESET || error.message === GONE) delete error.remote;
+  const [name, message, flags, value] = parts;
+  const named = (flags & METHOD) !== 0 && hex !== undefined;
+  const error = receiveError(name, message, flags, value, named ? hex : undefined);
+  if (named) return error;
+  if (flags & RESET || error.message === GONE) delete error.remote;
   return error;
 }
 
@@ -374,7 +376,7 @@ async function answer(find, path, args, arrived, give) {
       try {
         result = await Reflect.apply(place.value, place.self, args);
       } catch (error) {
-        throw error instanceof Error && !isDOMException(error) ? new MethodThrew(error) : error;
+        throw typeof error === "object" && error !== null && !isDOMException(error) ? new MethodThrew(error) : error;
       }
     send(packResult(result), give);
   } finally {

@@ -188,7 +188,7 @@ export function construct(className, handle, hex, name, sqlite) {
 
 function fail(event, error) {
   natives.console_write("error", describeThrown(error));
-  sendError(error, (name, message, stack, flags, value) => natives.event_fail(event, name, message, stack, flags, value));
+  sendError(error, (...parts) => natives.event_fail(event, ...parts));
 }
 
 /* addEventListener("fetch", …) of the old syntax. */
@@ -266,7 +266,7 @@ export function serveFetch(event, method, url, headers, body, cf, name, props) {
 }
 
 export function serveCall(event, name, props, method, args, boxes) {
-  const failed = (error) => fail(event, error instanceof MethodThrew ? error.thrown : error);
+  const failed = (error) => fail(event, MethodThrew.unwrap(error)[0]);
   try {
     const { instance } = entrypointOf(name, props);
     rpc().answerCall(instance, "entrypoint", method, args, boxes, (bytes, out) => natives.event_value(event, bytes, out)).catch(failed);

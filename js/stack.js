@@ -300,10 +300,13 @@ function describe(value) {
   }
 }
 
-/** The line in the log for something thrown and caught by nobody. */
+/** The line in the log for something thrown and caught by nobody, which may be made to resist that. */
 export function describeThrown(value) {
-  if (NativeError.isError(value)) return `Uncaught ${formatError(value)}`;
-  return `Uncaught ${describe(value)}`;
+  try {
+    return `Uncaught ${NativeError.isError(value) ? formatError(value) : describe(value)}`;
+  } catch {
+    return "Uncaught (an error that cannot be described)";
+  }
 }
 
 export const isNativeError = NativeError.isError;

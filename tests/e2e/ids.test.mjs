@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
 
-import { start } from "./support/target.mjs";
+import { onlyDormouse, start } from "./support/target.mjs";
 
 let target;
 before(async () => (target = await start("ids")));
@@ -81,6 +81,18 @@ test("get takes an id and options it knows", async () => {
         `TypeError: ${wrongType("getByName", "DurableObjectNamespace", 1, "string")}`,
     ]);
     assert.deepEqual(outcomes[4], { value: 2 });
+    assert.deepEqual(outcomes.slice(5, 7), [{ value: "x" }, { value: "x" }]);
+    assert.deepEqual(messages(outcomes.slice(7, 11)), [
+        `TypeError: ${wrongType("getByName", "DurableObjectNamespace", 2, "GetDurableObjectOptions")}`,
+        "TypeError: Cannot convert a Symbol value to a string",
+        "RangeError: unknown routingMode: null",
+        "TypeError: Incorrect type for the 'version' field on 'GetDurableObjectOptions': the provided value is not of type 'VersionOptions'.",
+    ]);
+    assert.deepEqual(outcomes[11], { value: true });
+    assert.deepEqual(messages(outcomes.slice(12)), [
+        `TypeError: ${wrongType("newUniqueId", "DurableObjectNamespace", 1, "NewUniqueIdOptions")}`,
+        "TypeError: Cannot convert a Symbol value to a string",
+    ]);
 });
 
 test("jurisdictions are refused as workerd refuses them, and null means none", async () => {
@@ -182,6 +194,29 @@ test("an error comes through a stub with its type, message and properties", asyn
         const other = await target.ask(`/thrown?what=${what}`);
         assert.deepEqual([other.constructor, other.message, other.remote], ["Error", message, true]);
     }
+});
+
+test("whatever is thrown, somebody hears of it", async () => {
+    for (const [what, told] of Object.entries(await target.ask("/resisting"))) assert.deepEqual(told, [true, true, true], what);
+    for (const what of ["property", "message", "stack", "conversion", "revoked", "proxy"]) {
+        const response = await target.fetch(`/resists?what=${what}`);
+        assert.deepEqual([response.status, await response.text()], [500, "Internal Server Error"], what);
+    }
+    assert.equal((await target.ask("/from-name")).name, "a name");
+});
+
+test("a method's error has its own properties, then those of the platform", async () => {
+    const { aggregate, object, caused, named } = await target.ask("/thrown-keys");
+    assert.deepEqual(aggregate, ["AggregateError", "AggregateError", "several", ["errors", "code", "durableObjectId", "remote"], "undefined", ["RangeError: one", "2"], true]);
+    assert.deepEqual(object, ["Object", null, null, ["reason", "durableObjectId", "remote"], "undefined", null, true]);
+    assert.deepEqual(caused, ["Error", "Error", "effect", ["cause", "durableObjectId", "remote"], "TypeError: cause", null, true]);
+    assert.deepEqual(named, ["Error", "Own", "of a class", ["name", "durableObjectId", "remote"], "undefined", null, true]);
+});
+
+test("a name is never cut short", { skip: onlyDormouse("tells the object such a name") }, async () => {
+    const [outside, inside, { error }] = await target.ask("/nul");
+    assert.deepEqual([outside, inside], ["a\0b", null]);
+    assert.equal(error.message, 'The RPC receiver does not implement the method "inside\0".');
 });
 
 test("the stack of the object's side stays there", async () => {
