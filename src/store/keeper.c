@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "store/alarm_table.h"
 #include "store/checkpoint.h"
 #include "store/history.h"
@@ -24,9 +25,10 @@
 
 #define ROUND_APART_NS INT64_C(10000000)   /* rounds asked for in a hurry do work worth a sync */
 #define ROUND_IDLE_NS  INT64_C(1000000000) /* then the work that nobody asked for is done */
-#define ROUND_FULL_NS  INT64_C(100000000)  /* how often a full disk is asked whether it still is */
-#define FILES_WAITING  512                 /* files kept open only to be synced later */
-#define BRING_MAX      128                 /* recovered objects that a round writes */
+#define QUIET_NS       INT64_C(250000000) /* after the start, which needs processor and disk itself */
+#define ROUND_FULL_NS  INT64_C(100000000) /* how often a full disk is asked whether it still is */
+#define FILES_WAITING  512                /* files kept open only to be synced later */
+#define BRING_MAX      128                /* recovered objects that a round writes */
 
 struct written_file {
     struct list link;
@@ -47,8 +49,9 @@ struct keeper {
     bool asked;
     bool urgent; /* somebody waits for room */
     bool stopping;
-    bool bringing;  /* what was recovered, into its files; the keeper's thread */
-    bool disk_full; /* the last round found no room; the keeper's thread */
+    bool bringing;           /* what was recovered, into its files; the keeper's thread */
+    bool disk_full;          /* the last round found no room; the keeper's thread */
+    uint64_t quiet_until_ns; /* the process starts: what can wait does; the keeper's thread */
 
     struct store_shard shard; /* the alarm table's; the keeper's thread */
 };
@@ -181,12 +184,21 @@ static bool pressed(struct keeper *keeper, struct segment_log_counts *counts)
            (counts->in_use * 2 > store->options.segment_count || counts->free == 0);
 }
 
+/* Whether the process may be busy with its first answers, for which it needs processor and disk. */
+static bool is_quiet(const struct keeper *keeper)
+{
+    return keeper->quiet_until_ns > 0 &&
+           os_monotonic_ns(keeper->store->os) < keeper->quiet_until_ns;
+}
+
 /* Segments are made when they are about to be needed: a store opens at once, and a quiet one stays
- * small. While it opens one is enough; the second comes with the first record. */
+ * small. While it opens one is enough, and it gets its zeros later; the second comes with the first
+ * record. */
 static int make_room(struct keeper *keeper)
 {
     struct log *log = keeper->store->log;
-    unsigned enough = keeper->started || keeper->store->options.stepped ? 2 : 1;
+    bool opening = !keeper->started && !keeper->store->options.stepped;
+    unsigned enough = opening || is_quiet(keeper) ? 1 : 2;
     struct segment_log_counts counts;
     int r = 0;
 
@@ -195,6 +207,10 @@ static int make_room(struct keeper *keeper)
         r = log->ops->grow(log);
         journal_release(keeper->store->journal, false);
         segment_log_count(log, &counts);
+    }
+    if (r == 0 && enough > 1 && counts.free > 1) {
+        segment_log_wash(log); /* only for speed */
+        journal_release(keeper->store->journal, false);
     }
     return r;
 }
@@ -206,7 +222,7 @@ static int bring_recovered(struct keeper *keeper, bool all, bool *done)
     int r;
 
     *done = false;
-    if (!keeper->bringing)
+    if (!keeper->bringing || (!all && is_quiet(keeper)))
         return 0;
     r = recovery_bring_some(recovery, all ? UINT_MAX : BRING_MAX);
     *done = recovery_is_done(recovery);
@@ -304,11 +320,14 @@ static void *keeper_run(void *data)
     struct keeper *keeper = data;
 
     pthread_mutex_lock(&keeper->mutex);
+    keeper->quiet_until_ns = os_monotonic_ns(keeper->store->os) + QUIET_NS;
     while (!keeper->stopping) {
         if (!keeper->asked)
             wait_ns(keeper, ROUND_IDLE_NS);
         if (keeper->stopping)
             break;
+        if (keeper->urgent)
+            keeper->quiet_until_ns = 0;
         keeper->asked = false;
         keeper->urgent = false;
         pthread_mutex_unlock(&keeper->mutex);

@@ -35,7 +35,8 @@
  */
 
 #define ZERO_CHUNK_BYTES (UINT64_C(16) << 10) /* the page cache keeps each in one piece */
-#define SPACE_LEFT_PART  8                    /* of a segment, left for others on a full disk */
+#define WASH_AHEAD_BYTES (UINT64_C(256) << 10)
+#define SPACE_LEFT_PART  8 /* of a segment, left for others on a full disk */
 #define SCAN_BYTES       (UINT64_C(1) << 20)
 #define WINDOW_BYTES     ((size_t)256 << 10)
 
@@ -57,6 +58,40 @@ static uint64_t usable_bytes(const struct segment_log *self, uint64_t size)
     uint64_t lost = batch_bytes(self->log.batch_bytes_max) + JOURNAL_SECTOR_BYTES;
 
     return size > lost ? size - lost : 0;
+}
+
+/* Zeros up to `end`, not yet synced. A later write into blocks that hold something changes no
+ * metadata of the file system. */
+static int wash(struct segment *segment, uint64_t end)
+{
+    uint8_t *zeros;
+    int r = 0;
+
+    if (segment->washed >= end)
+        return 0;
+    zeros = mem_alloc_zero(ZERO_CHUNK_BYTES);
+    while (segment->washed < end && r == 0) {
+        uint64_t len = end - segment->washed;
+
+        if (len > ZERO_CHUNK_BYTES)
+            len = ZERO_CHUNK_BYTES;
+        r = os_pwrite(segment->file, zeros, len, segment->washed);
+        if (r == 0)
+            segment->washed += len;
+    }
+    mem_free(zeros);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* Room for a batch, and for many small ones that come after it. */
+static int wash_ahead(struct segment *segment, uint64_t end)
+{
+    uint64_t ahead = end + WASH_AHEAD_BYTES;
+
+    ASSERT(segment->washed >= segment->end); /* zeros go where no batch stands */
+    if (segment->washed >= end)
+        return 0;
+    return wash(segment, ahead < segment->size ? ahead : segment->size);
 }
 
 static int write_batch(struct segment_log *self, struct segment *segment, enum batch_kind kind,
@@ -83,7 +118,9 @@ static int write_batch(struct segment_log *self, struct segment *segment, enum b
     ASSERT(segment->end + bytes <= segment->size);
     batch_encode(&batch, header);
     parts[2] = bytes_of(zeros, bytes - BATCH_HEADER_BYTES - batch.records.len);
-    r = os_pwritev(segment->file, parts, 3, segment->end);
+    r = wash_ahead(segment, segment->end + bytes);
+    if (r == 0)
+        r = os_pwritev(segment->file, parts, 3, segment->end);
     if (r == 0 && self->options.sync)
         r = os_fdatasync(segment->file);
     if (r < 0)
@@ -257,23 +294,15 @@ void segment_log_count(struct log *log, struct segment_log_counts *counts)
     pthread_mutex_unlock(&self->mutex);
 }
 
-/* Blocks that hold zeros: a later write into them changes no metadata of the file system. */
-static int write_zeros(struct segment *segment, uint64_t size)
+/* What is written into it finds room, whatever others write. */
+static int allocate(struct segment *segment, uint64_t size)
 {
-    uint8_t *zeros = mem_alloc_zero(ZERO_CHUNK_BYTES);
     int r = os_fallocate(segment->file, 0, size);
 
-    for (uint64_t at = 0; at < size && r == 0; at += ZERO_CHUNK_BYTES) {
-        uint64_t len = size - at < ZERO_CHUNK_BYTES ? size - at : ZERO_CHUNK_BYTES;
-
-        r = os_pwrite(segment->file, zeros, len, at);
-    }
-    mem_free(zeros);
-    if (r == 0)
-        r = os_fdatasync(segment->file);
     if (r < 0)
         return err_pass(r);
     segment->size = size;
+    segment->washed = 0;
     return 0;
 }
 
@@ -288,7 +317,8 @@ static int check_space(const struct segment_log *self)
     return r < 0 ? err_pass(r) : 0;
 }
 
-static int make_segment(struct segment_log *self, struct segment **out)
+/* `raw`: without zeros, because somebody waits for it. */
+static int make_segment(struct segment_log *self, bool raw, struct segment **out)
 {
     struct segment *segment;
     int r = check_space(self);
@@ -302,7 +332,11 @@ static int make_segment(struct segment_log *self, struct segment **out)
     r = os_open(self->options.os, segment->path, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNCATE,
                 &segment->file);
     if (r == 0)
-        r = write_zeros(segment, self->options.size_bytes);
+        r = allocate(segment, self->options.size_bytes);
+    if (r == 0 && !raw)
+        r = wash(segment, segment->size);
+    if (r == 0)
+        r = os_fdatasync(segment->file);
     if (r == 0)
         r = os_sync_dir(self->options.os, self->dir);
     if (r != 0) {
@@ -316,10 +350,13 @@ static int make_segment(struct segment_log *self, struct segment **out)
     return 0;
 }
 
-static void add_free(struct segment_log *self, struct segment *segment)
+static void add_free(struct segment_log *self, struct segment *segment, bool used_next)
 {
     pthread_mutex_lock(&self->mutex);
-    list_push_back(&self->free, &segment->link);
+    if (used_next)
+        list_push_front(&self->free, &segment->link);
+    else
+        list_push_back(&self->free, &segment->link);
     self->free_count++;
     self->free_bytes += usable_bytes(self, segment->size);
     pthread_mutex_unlock(&self->mutex);
@@ -335,11 +372,49 @@ static int segment_log_grow(struct log *log)
     segment_log_count(log, &counts);
     if (counts.in_use + counts.free >= self->options.count_max)
         return -ENOSPC;
-    r = make_segment(self, &segment);
+    r = make_segment(self, counts.free == 0, &segment);
     if (r < 0)
         return err_pass(r);
-    add_free(self, segment);
+    add_free(self, segment, false);
     return 0;
+}
+
+/* One without zeros, off the list so that nobody begins to write to it; NULL: there is none, or it
+ * is the only one that is free. */
+static struct segment *take_raw(struct segment_log *self)
+{
+    struct segment *found = NULL;
+    struct list *it;
+
+    pthread_mutex_lock(&self->mutex);
+    list_for_each (it, &self->free) {
+        struct segment *segment = container_of(it, struct segment, link);
+
+        if (found == NULL && segment->washed < segment->size && self->free_count > 1)
+            found = segment;
+    }
+    if (found != NULL) {
+        list_remove(&found->link);
+        self->free_count--;
+        self->free_bytes -= usable_bytes(self, found->size);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    return found;
+}
+
+int segment_log_wash(struct log *log)
+{
+    struct segment_log *self = segment_log_of(log);
+    struct segment *segment = take_raw(self);
+    int r;
+
+    if (segment == NULL)
+        return 0;
+    r = wash(segment, segment->size);
+    if (r == 0)
+        r = os_fdatasync(segment->file);
+    add_free(self, segment, true); /* if it failed as good as it was */
+    return r < 0 ? err_pass(r) : 0;
 }
 
 /* ---- opening ---- */
@@ -447,6 +522,7 @@ static int note_segment(void *arg, const char *name)
         return err_pass(r < 0 ? r : -ENOENT);
     }
     segment->size -= segment->size % JOURNAL_SECTOR_BYTES;
+    segment->washed = segment->size;
     if (slot >= self->slot_next)
         self->slot_next = slot + 1;
     list_push_back(&self->free, &segment->link);
@@ -702,8 +778,10 @@ static int finish_free(struct segment_log *self)
         struct segment *segment = container_of(it, struct segment, link);
 
         if (segment->size < self->options.size_bytes) {
-            int r = write_zeros(segment, self->options.size_bytes);
+            int r = allocate(segment, self->options.size_bytes);
 
+            if (r == 0)
+                r = os_fdatasync(segment->file);
             if (r < 0)
                 return err_pass(r);
         }

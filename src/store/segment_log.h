@@ -4,7 +4,9 @@
  * Segment log
  *
  * The log as a folder of segments: files of one size, written once with zeros and then overwritten
- * for ever, because overwriting is what makes fdatasync() cheap. Which segment a file is at the
+ * for ever, because overwriting is what makes fdatasync() cheap. A segment that is made while none is
+ * free is waited for, so it is only allocated: the zeros come with segment_log_wash(), or before what
+ * is appended. Which segment a file is at the
  * moment stands in its batches, not in its name; a file is used again, under a new number, when the
  * last record in it is needed no more.
  *
@@ -41,6 +43,9 @@ struct segment_log_counts {
 };
 
 void segment_log_count(struct log *log, struct segment_log_counts *counts);
+
+/* Zeros into a free segment that has none yet, if another is free meanwhile. Any thread. */
+int segment_log_wash(struct log *log);
 
 /* The file of the segment that has the record, and the LSN behind its last one so far; free the
  * path. UINT64_MAX: the segment that is being written, which may or may not have it. */
