@@ -25,10 +25,10 @@
 
 #define ROUND_APART_NS INT64_C(10000000)   /* rounds asked for in a hurry do work worth a sync */
 #define ROUND_IDLE_NS  INT64_C(1000000000) /* then the work that nobody asked for is done */
-#define QUIET_NS       INT64_C(250000000) /* after the start, which needs processor and disk itself */
-#define ROUND_FULL_NS  INT64_C(100000000) /* how often a full disk is asked whether it still is */
-#define FILES_WAITING  512                /* files kept open only to be synced later */
-#define BRING_MAX      128                /* recovered objects that a round writes */
+#define QUIET_NS       UINT64_C(250000000) /* from the start on, unless room is waited for */
+#define ROUND_FULL_NS  INT64_C(100000000)  /* how often a full disk is asked whether it still is */
+#define FILES_WAITING  512                 /* files kept open only to be synced later */
+#define BRING_MAX      128                 /* recovered objects that a round writes */
 
 struct written_file {
     struct list link;

@@ -4,11 +4,10 @@
  * Segment log
  *
  * The log as a folder of segments: files of one size, written once with zeros and then overwritten
- * for ever, because overwriting is what makes fdatasync() cheap. A segment that is made while none is
- * free is waited for, so it is only allocated: the zeros come with segment_log_wash(), or before what
- * is appended. Which segment a file is at the
- * moment stands in its batches, not in its name; a file is used again, under a new number, when the
- * last record in it is needed no more.
+ * for ever, because overwriting is what makes fdatasync() cheap. A segment that is made while none
+ * is free is waited for, so it is only allocated: the zeros come with segment_log_wash(), or before
+ * what is appended. Which segment a file is at the moment stands in its batches, not in its name; a
+ * file is used again, under a new number, when the last record in it is needed no more.
  *
  * Opening finds where the log ends. A batch that does not check is the torn tail if nothing comes
  * after it; if a later batch of the same journal exists, acknowledged records are missing and the

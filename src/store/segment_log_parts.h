@@ -26,7 +26,7 @@ struct segment {
     uint64_t end;       /* ACTIVE: where the next batch goes */
     uint64_t last;      /* only while opening: where the last batch stands */
     bool blank;         /* only while opening: it begins with a window full of zeros */
-    uint64_t washed;    /* up to here something was written, from here on it may be only allocated */
+    uint64_t washed;    /* up to here blocks hold something; from here on, maybe not */
 };
 
 struct segment_log {
