@@ -70,6 +70,11 @@ int os_file_size(struct os_file *file, uint64_t *size)
     return file->os->vtable->file_size(file, size);
 }
 
+int os_next_data(struct os_file *file, uint64_t offset, uint64_t *from, uint64_t *end)
+{
+    return file->os->vtable->next_data(file, offset, from, end);
+}
+
 int os_lock(struct os_file *file)
 {
     return file->os->vtable->lock(file);

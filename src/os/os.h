@@ -82,6 +82,10 @@ int os_fallocate(struct os_file *file, uint64_t offset, uint64_t len);
 
 int os_file_size(struct os_file *file, uint64_t *size);
 
+/* From `offset` to `*from` the file reads as zeros, as the file system knows without reading, and
+ * from `*end` on it may. UINT64_MAX: to its end. */
+int os_next_data(struct os_file *file, uint64_t offset, uint64_t *from, uint64_t *end);
+
 /* What os_lock() can find out. */
 enum os_lock_result {
     OS_LOCK_TAKEN = 1, /* somebody else holds it */

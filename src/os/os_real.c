@@ -226,6 +226,25 @@ static int real_file_size(struct os_file *file, uint64_t *size)
     return 0;
 }
 
+static int real_next_data(struct os_file *file, uint64_t offset, uint64_t *from, uint64_t *end)
+{
+    off_t data = lseek(fd_of(file), (off_t)offset, SEEK_DATA);
+    off_t hole = -1;
+
+    if (data < 0 && errno == ENXIO) {
+        *from = UINT64_MAX;
+        *end = UINT64_MAX;
+        return 0;
+    }
+    if (data < 0 && errno != EINVAL) /* EINVAL: this file system does not know */
+        return err_raise(-errno);
+    if (data >= 0)
+        hole = lseek(fd_of(file), data, SEEK_HOLE);
+    *from = data >= 0 ? (uint64_t)data : offset;
+    *end = hole >= 0 ? (uint64_t)hole : UINT64_MAX;
+    return 0;
+}
+
 static int real_lock(struct os_file *file)
 {
     int r;
@@ -337,6 +356,7 @@ static const struct os_vtable real_vtable = {
     .ftruncate = real_ftruncate,
     .fallocate = real_fallocate,
     .file_size = real_file_size,
+    .next_data = real_next_data,
     .lock = real_lock,
     .mkdir = real_mkdir,
     .rename = real_rename,

@@ -20,6 +20,7 @@ struct os_vtable {
     int (*ftruncate)(struct os_file *file, uint64_t size);
     int (*fallocate)(struct os_file *file, uint64_t offset, uint64_t len);
     int (*file_size)(struct os_file *file, uint64_t *size);
+    int (*next_data)(struct os_file *file, uint64_t offset, uint64_t *from, uint64_t *end);
     int (*lock)(struct os_file *file);
 
     int (*mkdir)(struct os *os, const char *path);

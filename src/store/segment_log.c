@@ -459,6 +459,28 @@ int segment_read_batch(struct cursor *at, struct batch *batch)
     return batch_parse(in, batch);
 }
 
+/* The next stretch of a segment that is not only allocated: there may be 16 MB of such blocks. Never
+ * more than SCAN_BYTES at once; `*len` is 0 at the end. */
+static int next_stretch(const struct segment *segment, uint64_t *offset, size_t *len)
+{
+    uint64_t from;
+    uint64_t end;
+    int r = os_next_data(segment->file, *offset, &from, &end);
+
+    if (r < 0)
+        return err_pass(r);
+    ASSERT(from >= *offset && from <= end && *offset % JOURNAL_SECTOR_BYTES == 0);
+    *offset = from - from % JOURNAL_SECTOR_BYTES;
+    *len = 0;
+    if (*offset >= segment->size)
+        return 0;
+    *len = SCAN_BYTES;
+    if (end < *offset + SCAN_BYTES)
+        *len = (size_t)(end - *offset + JOURNAL_SECTOR_BYTES - 1);
+    *len -= *len % JOURNAL_SECTOR_BYTES;
+    return 0;
+}
+
 /* Whether any sector of the segment from `offset` on starts a batch of this journal that was
  * written after the log's end as we know it. */
 static int find_later_batch(struct segment_log *self, struct segment *segment, uint64_t offset,
@@ -469,11 +491,15 @@ static int find_later_batch(struct segment_log *self, struct segment *segment, u
     uint64_t newest = self->active != NULL ? self->active->number : 0;
     struct batch batch;
     size_t got = 0;
+    size_t len = 0;
     int r = 0;
 
     *found = UINT64_MAX;
-    for (uint64_t base = offset; base < segment->size && *found == UINT64_MAX; base += SCAN_BYTES) {
-        r = os_pread(segment->file, window, SCAN_BYTES, base, &got);
+    for (uint64_t base = offset; *found == UINT64_MAX; base += len) {
+        r = next_stretch(segment, &base, &len);
+        if (r < 0 || len == 0)
+            break;
+        r = os_pread(segment->file, window, len, base, &got);
         if (r < 0)
             break;
         for (size_t i = 0; i + BATCH_HEADER_BYTES <= got; i += JOURNAL_SECTOR_BYTES) {

@@ -306,6 +306,15 @@ static int sim_file_size(struct os_file *base, uint64_t *size)
     return finish(sim, r);
 }
 
+/* It knows of no holes. */
+static int sim_next_data(struct os_file *base, uint64_t offset, uint64_t *from, uint64_t *end)
+{
+    (void)base;
+    *from = offset;
+    *end = UINT64_MAX;
+    return 0;
+}
+
 static int sim_lock(struct os_file *base)
 {
     struct sim_file *file = file_of(base);
@@ -507,6 +516,7 @@ static const struct os_vtable sim_vtable = {
     .ftruncate = sim_ftruncate,
     .fallocate = sim_fallocate,
     .file_size = sim_file_size,
+    .next_data = sim_next_data,
     .lock = sim_lock,
     .mkdir = sim_mkdir,
     .rename = sim_rename,

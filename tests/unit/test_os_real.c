@@ -141,6 +141,28 @@ TEST(allocated_blocks_read_as_zero_and_change_nothing_else)
     os_close(file);
 }
 
+TEST(what_holds_data_is_not_passed_over_as_zeros)
+{
+    struct os_file *file = create("f");
+    uint64_t from;
+    uint64_t end;
+
+    CHECK_EQ(os_fallocate(file, 0, 1 << 20), 0);
+    CHECK_EQ(os_pwrite(file, "abc", 3, 600000), 0);
+    for (unsigned synced = 0; synced < 2; synced++) {
+        for (uint64_t offset = 0; offset < 600003; offset += 512) {
+            CHECK_EQ(os_next_data(file, offset, &from, &end), 0);
+            CHECK(from >= offset && end > from);
+            CHECK(offset >= 600000 ? from == offset : from <= 600000);
+            CHECK(from + 4096 < 600000 || end > 600002);
+        }
+        CHECK_EQ(os_next_data(file, 700000, &from, &end), 0);
+        CHECK(from >= 700000 && end >= from);
+        CHECK_EQ(os_fdatasync(file), 0);
+    }
+    os_close(file);
+}
+
 TEST(a_lock_is_held_until_the_file_is_closed)
 {
     struct os_file *first = create("lock");
