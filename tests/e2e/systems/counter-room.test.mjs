@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 
 import { connect } from "../support/sockets.mjs";
 import { IDLE_MS, onlyInMemory, sleep, until } from "../support/target.mjs";
-import { KILLS_MS_MAX, Server, survives } from "./support.mjs";
+import { again, hurry, KILLS_MS_MAX, Server, survives } from "./support.mjs";
 
 const NAIVE = path.join(path.dirname(fileURLToPath(import.meta.url)), "naive-counter");
 const PURGE_MS = 1500;
@@ -21,13 +21,18 @@ const vars = { INACTIVITY_MS: PURGE_MS, SAMPLE_MS };
 
 let good;
 let naive;
+/* The same, where nothing is purged while a busy machine takes its time. */
+let lasting;
 before(async () => {
     good = await Server.start("counter-room", { vars });
     naive = await Server.start(NAIVE, { vars });
+    lasting = {
+        good: await Server.start("counter-room", { vars: { ...vars, INACTIVITY_MS: 3_600_000 } }),
+        naive: await Server.start(NAIVE, { vars: { ...vars, INACTIVITY_MS: 3_600_000 } }),
+    };
 });
 after(async () => {
-    await good?.end();
-    await naive?.end();
+    for (const server of [good, naive, lasting?.good, lasting?.naive]) await server?.end();
 });
 
 const where = (room) => `/api/rooms/${room}`;
@@ -45,24 +50,25 @@ const isEmpty = (server, room) =>
     until(async () => (await look(server, room)).count === 0, { ms: PURGE_MS + 2500, what: `${room} to be purged` });
 
 /* The example passes, the naive version does not. */
-function pitfall(number, title, room, check, { skip = false } = {}) {
-    test(`${number}. ${title}`, { skip, timeout: 60_000 }, () => check(good, room));
+function pitfall(number, title, room, check, { skip = false, isPurged = true } = {}) {
+    test(`${number}. ${title}`, { skip, timeout: 60_000 }, () => check(isPurged ? good : lasting.good, room));
     test(`${number}. naive: ${title}`, { skip, timeout: 60_000 }, async () => {
-        await assert.rejects(check(naive, room), (fault) => {
+        await assert.rejects(check(isPurged ? naive : lasting.naive, room), (fault) => {
             assert.match(fault.message, /PITFALL|purged/, fault.stack);
             return true;
         });
     });
 }
 
-pitfall(1, "the count outlives the process", "memory-1", async (server, room) => {
+const checkMemory = async (server, room) => {
     for (const expected of [1, 2, 3]) {
         await sleep(1);
         await count(server, room).then((value) => assert.equal(value, expected, "PITFALL"));
     }
     await server.crash();
     assert.equal(await count(server, room), 4, "PITFALL");
-});
+};
+pitfall(1, "the count outlives the process", "memory-1", checkMemory, { isPurged: false });
 
 pitfall(2, "the clean-up outlives the process", "timeout-1", async (server, room) => {
     await count(server, room);
@@ -71,16 +77,21 @@ pitfall(2, "the clean-up outlives the process", "timeout-1", async (server, room
 });
 
 pitfall(3, "waking up is quick", "constructor-1", async (server, room) => {
-    const begin = Date.now();
-    await count(server, room);
-    assert.ok(Date.now() - begin < 2000, "PITFALL: the first message waited");
+    const times = [];
+    for (let i = 1; i <= 3 && !(times.at(-1) < 2000); i++) {
+        const begin = Date.now();
+        await count(server, `${room}-${i}`);
+        times.push(Date.now() - begin);
+    }
+    assert.ok(times.at(-1) < 2000, `PITFALL: the first message waited, ${times} ms`);
 });
 
-pitfall(4, "messages at the same time are all counted", "modify-1", async (server, room) => {
+const checkTogether = async (server, room) => {
     const counts = await Promise.all(Array.from({ length: 25 }, () => count(server, room)));
     assert.equal(new Set(counts).size, 25, "PITFALL: a number came twice");
     assert.equal((await look(server, room)).count, 25, "PITFALL");
-});
+};
+pitfall(4, "messages at the same time are all counted", "modify-1", checkTogether, { isPurged: false });
 
 pitfall(
     5,
@@ -88,12 +99,13 @@ pitfall(
     "schema-1",
     async (server, room) => {
         await count(server, room);
-        const end = Date.now() + PURGE_MS + 700;
-        while (Date.now() < end) {
-            const { status } = await server.get(where(room));
+        const isThere = async () => {
+            const { status, json } = await server.get(where(room));
             assert.equal(status, 200, "PITFALL: the table is gone");
-            await sleep(20);
-        }
+            return json;
+        };
+        await until(async () => (await isThere()).count === 0, { ms: PURGE_MS + 2500, every: 20, what: `${room} to be purged` });
+        for (let i = 0; i < 20; i++, await sleep(20)) await isThere();
         assert.equal(await count(server, room), 1, "PITFALL");
     },
     { skip: onlyInMemory("the constructor runs again at once") },
@@ -105,24 +117,32 @@ pitfall(6, "sampling does not put off the purge", "alarm-1", async (server, room
 });
 
 test("samples are taken, and do not outlive the room", async () => {
-    for (let i = 0; i < 3; i++) await count(good, "samples");
-    const { samples } = await until(async () => {
-        const now = await look(good, "samples");
-        return now.samples.length >= 2 ? now : null;
+    await again("samples", async (room) => {
+        const since = Date.now();
+        await hurry(SAMPLE_MS, async () => {
+            for (let i = 0; i < 3; i++) await count(good, room);
+        });
+        const taken = () => until(async () => ((now) => (now.samples.length >= 2 || now.count === 0) && now)(await look(good, room)));
+        const { samples } = await hurry(PURGE_MS, taken, since);
+        assert.ok(samples[1].at - samples[0].at >= SAMPLE_MS);
+        assert.equal(samples[0].count, 3);
+        await isEmpty(good, room);
+        assert.deepEqual((await look(good, room)).samples, []);
     });
-    assert.ok(samples[1].at - samples[0].at >= SAMPLE_MS);
-    assert.equal(samples[0].count, 3);
-    await isEmpty(good, "samples");
-    assert.deepEqual((await look(good, "samples")).samples, []);
 });
 
 test("who goes on talking is not purged", async () => {
-    const begin = Date.now();
-    for (let i = 1; Date.now() - begin < 2 * PURGE_MS; i++) {
-        assert.equal(await count(good, "talks"), i);
-        await sleep(150);
-    }
-    await isEmpty(good, "talks");
+    await again("talks", async (room) => {
+        const begin = Date.now();
+        let since = begin;
+        for (let i = 1; Date.now() - begin < 2 * PURGE_MS; i++) {
+            const now = Date.now();
+            await hurry(PURGE_MS, async () => assert.equal(await count(good, room), i), since);
+            since = now;
+            await sleep(150);
+        }
+        await isEmpty(good, room);
+    });
 });
 
 test("clients return while the purge runs, again and again", { timeout: 60_000 }, async () => {

@@ -11,7 +11,7 @@ import { build } from "esbuild";
 import { connect } from "../support/sockets.mjs";
 import { IDLE_MS, sleep, TARGET, until } from "../support/target.mjs";
 import { launch, noBrowser, open } from "./browser.mjs";
-import { KILLS_MS_MAX, Server, survives, systemProject } from "./support.mjs";
+import { again, hurry, KILLS_MS_MAX, Server, survives, systemProject } from "./support.mjs";
 
 const SAVE_MS = 800;
 
@@ -247,21 +247,26 @@ test("saving waits for the alarm, or for the last to leave", async () => {
     const stored = async (id) => (await server.get("/api/sessions")).json.sessions.find((session) => session.id === id);
     const { id } = await create();
     const [ada, grace] = [await join(id), await join(id)];
-    ada.change({ type: "tempo", value: 77 });
-    await ada.hear("changed");
-    assert.notEqual((await debug(id)).alarm, null);
+    let tempo = 70;
+    await again("saving", () =>
+        hurry(SAVE_MS, async () => {
+            ada.change({ type: "tempo", value: ++tempo });
+            await ada.hear("changed");
+            assert.notEqual((await debug(id)).alarm, null);
+        }),
+    );
     await until(async () => !(await debug(id)).needsSaving, { ms: SAVE_MS + 5000 });
-    const lists = async (tempo) => (await stored(id))?.tempo === tempo;
-    if ((await server.get("/api/sessions")).json.sessions.length < 50) await until(() => lists(77));
+    const lists = async () => (await stored(id))?.tempo === tempo;
+    if ((await server.get("/api/sessions")).json.sessions.length < 50) await until(lists);
 
-    ada.change({ type: "tempo", value: 78 });
+    ada.change({ type: "tempo", value: 90 });
     await ada.hear("changed");
     ada.close(1000);
     await ada.whenClosed();
     grace.close(1000);
     await grace.whenClosed();
     await until(async () => !(await debug(id)).needsSaving, { ms: 3000 });
-    assert.equal((await read(id)).state.tempo, 78);
+    assert.equal((await read(id)).state.tempo, 90);
 });
 
 test("players outlive the sleep of the object, and numbers go on", { timeout: 60_000 }, async () => {
@@ -294,7 +299,8 @@ test("kill -9: no acknowledged change is lost, no number comes twice", { timeout
     };
     let after;
     let acknowledged = null;
-    const work = async (stopped, round) => {
+    const work = async (stopped, round, begun) => {
+        if (round % 2 === 0) begun(); /* it may die before the first change */
         const ada = await join(id, { player: players[0], after });
         if (ada.welcome.type === "missed") assert.equal(ada.welcome.changes.some((c) => c.serverSeq <= after), false);
         assert.ok(ada.welcome.serverSeq >= highest, `${ada.welcome.serverSeq} after ${highest}`);
@@ -308,6 +314,7 @@ test("kill -9: no acknowledged change is lost, no number comes twice", { timeout
             const message = await ada.hear("changed");
             take(message);
             after = message.serverSeq;
+            begun();
             acknowledged = { clientSeq: message.clientSeq, value };
         }
     };

@@ -83,7 +83,7 @@ export class HeavyConstructor extends NaiveRoom {
 export class ReadModifyWrite extends NaiveRoom {
     async count(): Promise<number> {
         const { count } = await this.look();
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setTimeout(resolve, 50));
         this.ctx.storage.sql.exec("INSERT OR REPLACE INTO room VALUES (1, ?)", count + 1);
         return count + 1;
     }
