@@ -11,7 +11,7 @@
 /* Jobs on real threads, held until the test lets them go. */
 
 enum {
-    ROUNDS = 5000, /* of a millisecond, until it must have happened */
+    ROUNDS = 30000, /* of a millisecond, until it must have happened */
 };
 
 static atomic_bool held;

@@ -13,7 +13,7 @@
 /* What a class gives to other threads: on real ones, held until the test lets them go. */
 
 enum {
-    ROUNDS = 5000, /* of a millisecond, until it must have happened */
+    ROUNDS = 30000, /* of a millisecond, until it must have happened */
 };
 
 static atomic_uint running, dropped;
