@@ -374,8 +374,8 @@ export function acceptHibernatable(handle, live, socket, tags) {
     default:
       throw new Error("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
   }
-  const peer = peerOf(socket);
-  if (peer !== undefined && useOf(peer) !== LOOSE)
+  const peer = peerOf(socket); /* of one that came with a response there is none */
+  if (peer === undefined || useOf(peer) !== LOOSE)
     throw new Error("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
   const list = [];
   if (tags !== undefined) {

@@ -48,10 +48,17 @@ export function sendContent(content, send) {
   return answer;
 }
 
+/* A request without an answer: what the platform says, and why, if it was the connection's fault. */
+function networkLost(parcel) {
+  if (!Array.isArray(parcel)) throw parcel;
+  throw Object.assign(new Error("Network connection lost.", { cause: new Error(parcel[0]) }), { retryable: true });
+}
+
 /** One request over the network, without redirects: promise of what fetch_start gives. */
 function networkHop(job) {
   const { method, url, block, content, cf } = job;
   job.id = nextId++;
+  job.failed = networkLost;
   return sendContent(content, (body) => natives.fetch_start(job.id, method, url, block, body, { cf, contentLength: content?.length }));
 }
 
@@ -107,7 +114,7 @@ function run(job, redirects) {
     const response = responseFromNative(status, statusText, block, body, job.url, webSocket, undefined, length);
     innerOf(response).redirected = redirects > 0;
     return response;
-  });
+  }, job.failed);
 }
 
 function discard(body) {
@@ -167,7 +174,7 @@ export function sendRequest(request, hop) {
   signal?.throwIfAborted();
   if (!/^https?:/.test(request.url)) throw new TypeError(`Fetch API cannot load: ${request.url}`);
   return requestToNative(request, (method, url, block, kind, body, redirect, cf, _, length) => {
-    const job = { hop, id: 0, method, url, block, content: contentOf(kind, body, length), redirect, cf };
+    const job = { hop, failed: undefined, id: 0, method, url, block, content: contentOf(kind, body, length), redirect, cf };
     const answer = run(job, 0);
     return signal === null ? answer : abortable(job, signal, answer);
   });

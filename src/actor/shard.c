@@ -7,6 +7,7 @@
 #include "actor/object_state.h"
 #include "actor/outbox.h"
 #include "actor/shard_state.h"
+#include "actor/socket_relay.h"
 #include "actor/socket_state.h"
 #include "actor/vault.h"
 #include "base/assert.h"
@@ -179,6 +180,7 @@ struct shard *shard_create(struct shard_group *group, unsigned index, void (*wak
     list_init(&shard->commits);
     list_init(&shard->vaults);
     list_init(&shard->arrivals);
+    list_init(&shard->relays);
     list_init(&shard->stranded);
     os_random(group->options.os, &seed, sizeof seed);
     rng_init(&shard->rng, seed);
@@ -273,6 +275,7 @@ void shard_destroy(struct shard *shard)
     forget_everything(shard);
     alarm_drop_stranded(shard);
     sockets_drop_arrivals(shard);
+    socket_relays_drop(shard);
     __atomic_store_n(&shard->alive, false, __ATOMIC_RELEASE);
     store_shard_destroy(shard->store);
     batch_destroy(shard->spare);

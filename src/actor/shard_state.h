@@ -54,6 +54,7 @@ struct shard {
     struct list stranded; /* alarm_run.link: due, and their class is missing */
     size_t stranded_count;
     struct list arrivals; /* waiting.link: sockets with something to hand over */
+    struct list relays;   /* of sockets, by their link */
     struct batch *spare;  /* an empty batch kept for its memory */
     size_t vault_count;
 

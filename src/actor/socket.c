@@ -222,7 +222,7 @@ static void schedule(struct socket *socket)
     shard_poke(socket->shard);
 }
 
-static void set_paused(struct socket *socket, bool paused)
+void socket_pause(struct socket *socket, bool paused)
 {
     if (socket->paused == paused)
         return;
@@ -258,7 +258,7 @@ void socket_arrive(struct socket *socket, struct frame frame)
     push(socket, frame);
     if (!socket->in_memory && !listens(socket) &&
         socket->waiting->bytes > LIMIT_SOCKET_WAITING_BYTES / 2)
-        set_paused(socket, true);
+        socket_pause(socket, true);
     schedule(socket);
 }
 
@@ -368,6 +368,12 @@ void socket_receive_error(struct socket *socket, struct failure *failure)
     receive(socket, (struct frame){.kind = FRAME_ERROR, .failure = failure_ref(failure)});
 }
 
+void socket_drained(struct socket *socket)
+{
+    if (socket->mode == SOCKET_STANDARD && socket->listener->drained != NULL)
+        socket->listener->drained(socket->listener->data);
+}
+
 void socket_auto_responded(struct socket *socket, int64_t time_ms)
 {
     socket->auto_response_ms = time_ms;
@@ -393,7 +399,7 @@ static void settle_down(struct socket *socket, enum socket_mode mode, struct obj
     socket->mode = (uint8_t)mode;
     socket->object = object;
     socket_ref(socket);
-    set_paused(socket, false);
+    socket_pause(socket, false);
     schedule(socket);
 }
 
@@ -544,7 +550,7 @@ void socket_send_event(struct socket *socket, struct frame *frame)
     if (socket->mode == SOCKET_HIBERNATABLE && object->life != NULL &&
         (socket->pending >= LIMIT_SOCKET_PENDING ||
          object->life->mail_count >= LIMIT_MAILBOX_PAUSE))
-        set_paused(socket, true);
+        socket_pause(socket, true);
 }
 
 void socket_event_delivered(struct socket *socket, enum event_kind kind)
@@ -557,7 +563,7 @@ void socket_event_delivered(struct socket *socket, enum event_kind kind)
     if (life != NULL && socket->paused &&
         (socket->pending == 0 ||
          (socket->pending <= LIMIT_SOCKET_PENDING / 2 && life->mail_count < LIMIT_MAILBOX_PAUSE)))
-        set_paused(socket, false);
+        socket_pause(socket, false);
 }
 
 void socket_leave(struct socket *socket)

@@ -57,6 +57,7 @@ struct socket_listener {
     void (*message)(void *data, struct blob *payload, bool text);
     void (*close)(void *data, uint16_t code, const char *reason, bool clean);
     void (*error)(void *data, struct failure *failure);
+    void (*drained)(void *data); /* what was sent has left a wire that was full; may be NULL */
     void *data;
 };
 

@@ -1,6 +1,7 @@
 #include "actor/failure.h"
 #include "actor/shard_state.h"
 #include "actor/socket.h"
+#include "actor/socket_relay.h"
 #include "actor/socket_state.h"
 #include "base/assert.h"
 #include "base/blob.h"
@@ -150,14 +151,28 @@ static void wire_to(struct socket *socket, struct link *link, int side)
 
 /* ---- the end that travels ---- */
 
+/* What a connection carries stays: a pair is relayed to it, whose other end can go. */
+static struct socket *relayed(struct socket *carried)
+{
+    struct socket *ends[2];
+
+    socket_pair(carried->shard, ends);
+    socket_relay(carried, ends[0]);
+    socket_unref(ends[0]);
+    return ends[1];
+}
+
 struct socket_far *socket_send_away(struct socket *end)
 {
     struct socket_far *far = mem_new(struct socket_far);
 
     ASSERT(end->mode == SOCKET_LOOSE);
-    end->mode = SOCKET_AWAY;
     far->home = end->shard;
-    far->away = socket_ref(end);
+    if (end->wire == NULL || socket_paired(end))
+        far->away = socket_ref(end);
+    else
+        far->away = relayed(end);
+    far->away->mode = SOCKET_AWAY;
     return far;
 }
 

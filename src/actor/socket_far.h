@@ -12,8 +12,9 @@ struct socket;
 struct socket_far;
 struct socket_wire;
 
-/* Sends one loose end of a pair away with a Response: its other end stays where it is. The far end
- * may cross threads. The socket becomes AWAY. */
+/* Sends one loose end away with a Response. Of a pair, the other end stays where it is and this one
+ * becomes AWAY; an end that something else carries is relayed (socket_relay.h) to one that goes.
+ * The far end may cross threads. */
 struct socket_far *socket_send_away(struct socket *end);
 /* Any thread. Where the other end lives: a connection to be attached must be handed over there. */
 struct shard *socket_far_home(const struct socket_far *far);

@@ -96,6 +96,11 @@ void socket_pair(struct shard *shard, struct socket *ends[2])
     wire_to(ends[1], ends[0]);
 }
 
+bool socket_paired(const struct socket *end)
+{
+    return pair_of(end) != NULL;
+}
+
 struct socket *socket_peer(const struct socket *end)
 {
     const struct pair_wire *pair = pair_of(end);

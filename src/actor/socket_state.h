@@ -88,6 +88,8 @@ void waiting_destroy(struct waiting *waiting);
 /* What waits at an end that goes away, on to the wire that takes its place. */
 void waiting_flush(struct waiting *waiting, struct socket_wire *wire);
 
+/* Stop and go for what arrives. */
+void socket_pause(struct socket *socket, bool paused);
 /* The wire goes, without another word from it. */
 void socket_release_wire(struct socket *socket);
 
@@ -108,6 +110,7 @@ void sockets_lose_all(struct object *object);
 
 /* ---- pairs ---- */
 
+bool socket_paired(const struct socket *end);
 /* The end that `end` is paired with; NULL: gone, or not a pair. */
 struct socket *socket_peer(const struct socket *end);
 /* `with` takes the place of `end` opposite its peer; what waits moves over. */

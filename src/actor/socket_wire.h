@@ -33,6 +33,9 @@ struct socket_wire_ops {
                               struct blob *response);
     /* Stop (or go on) handing over messages: the object's mailbox is full. */
     void (*pause)(struct socket_wire *wire, bool paused);
+    /* True: so much waits to be sent that it will say when it is less, with socket_drained(). NULL:
+     * never. */
+    bool (*full)(struct socket_wire *wire);
 };
 
 struct socket_wire {
@@ -50,4 +53,5 @@ void socket_receive(struct socket *socket, struct blob *data, bool text); /* tak
  * also after a Close: it ends a socket whose owner never answered. */
 void socket_receive_close(struct socket *socket, uint16_t code, struct bytes reason, bool clean);
 void socket_receive_error(struct socket *socket, struct failure *failure);
+void socket_drained(struct socket *socket);
 void socket_auto_responded(struct socket *socket, int64_t time_ms);

@@ -38,14 +38,18 @@ struct outgoing {
     bool websocket; /* by ws_client */
     bool upgrade;   /* asked for by fetch(): answered like one */
     /* answer */
+    bool bodiless;  /* it has no body, not even an empty one */
+    int64_t length; /* of its body; -1: not known */
     unsigned status;
     char *reason;
     struct blob *answer_headers;
-    struct pipe *answer;            /* owned reference while the body streams */
+    struct pipe *answer;            /* the writing end, while the body streams */
+    struct pipe *body_end;          /* the reading end, until the promise is settled */
     struct pipe_watch answer_watch; /* room for more */
     struct pipe_watch upload_watch; /* more to send */
     struct socket *socket;          /* our end, once a WebSocket is open */
     char *fault;
+    bool lost;     /* the fault is the connection's, not the author's */
     unsigned refs; /* gate or transfer, and pending */
     struct list link;
 };
@@ -71,6 +75,8 @@ static void outgoing_unref(struct outgoing *out)
     blob_unref(out->headers);
     blob_unref(out->answer_headers);
     fetch_body_fini(&out->body);
+    if (out->body_end != NULL)
+        pipe_leave_reader(out->body_end);
     if (out->socket != NULL)
         socket_unref(out->socket);
     mem_free(out);
@@ -80,13 +86,18 @@ static void outgoing_unref(struct outgoing *out)
 
 static JSValueRef answer_parts(struct outgoing *out, struct js_realm *realm)
 {
-    JSValueRef parts[5];
+    struct pipe *body = out->bodiless ? NULL : out->body_end;
+    JSValueRef parts[6];
 
+    if (body != NULL)
+        out->body_end = NULL; /* it may be complete by now: the writing end is over then */
     parts[0] = js_number(realm, out->status);
     parts[1] = js_string(realm, out->reason != NULL ? out->reason : "");
     parts[2] = cross_headers(realm, out->answer_headers);
-    parts[3] = out->answer != NULL ? body_reader_box(realm, pipe_ref(out->answer)) : realm->null;
+    parts[3] = body != NULL ? body_reader_box(realm, body) : realm->null;
     parts[4] = out->socket != NULL ? api_socket_box(realm, out->socket) : realm->null;
+    parts[5] =
+        body != NULL && out->length >= 0 ? js_number(realm, (double)out->length) : realm->undefined;
     return js_array_make(realm, JS_COUNT(parts), parts);
 }
 
@@ -95,7 +106,11 @@ static void settle_run(struct pending *pending)
     struct outgoing *out = container_of(pending, struct outgoing, pending);
     struct js_realm *realm = out->worker->realm;
 
-    if (out->fault != NULL) {
+    if (out->fault != NULL && out->lost && (out->upgrade || !out->websocket)) {
+        JSValueRef why[] = {js_string(realm, out->fault)};
+
+        js_deferred_reject(out->deferred, js_array_make(realm, 1, why));
+    } else if (out->fault != NULL) {
         js_deferred_reject_text(out->deferred, out->fault);
     } else if (out->websocket && !out->upgrade) {
         JSValueRef box[] = {api_socket_box(realm, out->socket)};
@@ -161,44 +176,82 @@ static void answer_room(struct pipe_watch *watch)
 {
     struct outgoing *out = container_of(watch, struct outgoing, answer_watch);
 
-    if (out->fetch == NULL || out->answer == NULL)
+    if (out->answer == NULL || pipe_room(out->answer) == 0)
         return;
-    if (pipe_room(out->answer) > 0)
+    if (out->fetch != NULL)
         http_fetch_read_more(out->fetch);
+    else if (out->socket_attempt != NULL)
+        ws_client_resume(out->socket_attempt);
+}
+
+/* How long a body is that comes as it was sent; -1 where that is not known. */
+static int64_t length_of(const struct http_header *headers, size_t count)
+{
+    int64_t length = -1;
+    uint64_t value;
+
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_equal_nocase(headers[i].name, BYTES("content-encoding")))
+            return -1;
+        if (bytes_equal_nocase(headers[i].name, BYTES("content-length")) &&
+            bytes_parse_u64(headers[i].value, &value) && value <= INT64_MAX)
+            length = (int64_t)value;
+    }
+    return length;
+}
+
+static bool is_bodiless(const struct outgoing *out)
+{
+    return out->status == 204 || out->status == 205 || out->status == 304 ||
+           (out->method != NULL && strcmp(out->method, "HEAD") == 0);
+}
+
+static void answer_begin(struct outgoing *out, unsigned status, struct bytes reason,
+                         const struct http_header *headers, size_t header_count)
+{
+    out->status = status;
+    out->bodiless = is_bodiless(out);
+    out->length = length_of(headers, header_count);
+    out->reason = mem_strndup((const char *)reason.data, reason.len);
+    out->answer_headers = header_block(headers, header_count);
+    out->answer = pipe_create(LIMIT_PIPE_BYTES);
+    out->body_end = pipe_ref(out->answer);
+    out->answer_watch.news = answer_room;
+    out->answer_watch.shard = out->worker->shard;
+    pipe_watch_writer(out->answer, &out->answer_watch);
+    settle(out);
+}
+
+static int answer_piece(struct outgoing *out, struct bytes piece)
+{
+    struct blob *data = blob_create(piece.data, piece.len);
+    int r = pipe_write(out->answer, data);
+
+    blob_unref(data);
+    return r;
 }
 
 static void on_head(void *ctx, struct http_fetch *fetch, unsigned status, struct bytes reason,
                     const struct http_header *headers, size_t header_count)
 {
-    struct outgoing *out = ctx;
-
-    out->status = status;
-    out->reason = mem_strndup((const char *)reason.data, reason.len);
-    out->answer_headers = header_block(headers, header_count);
-    out->answer = pipe_create(LIMIT_PIPE_BYTES);
-    out->answer_watch.news = answer_room;
-    out->answer_watch.shard = out->worker->shard;
-    pipe_watch_writer(out->answer, &out->answer_watch);
-    settle(out);
+    answer_begin(ctx, status, reason, headers, header_count);
     http_fetch_read_more(fetch);
 }
 
 static void on_body(void *ctx, struct http_fetch *fetch, struct bytes piece)
 {
-    struct outgoing *out = ctx;
-    struct blob *data = blob_create(piece.data, piece.len);
-    int r = pipe_write(out->answer, data);
+    int r = answer_piece(ctx, piece);
 
-    blob_unref(data);
     if (r == 0)
         http_fetch_read_more(fetch);
     else if (r == PIPE_WRITE_CANCELLED)
-        transfer_stop(out);
+        transfer_stop(ctx);
 }
 
 static void transfer_over(struct outgoing *out)
 {
     out->fetch = NULL;
+    out->socket_attempt = NULL;
     if (out->body.pipe != NULL)
         pipe_watch_reader(out->body.pipe, NULL);
     if (out->answer != NULL) {
@@ -217,11 +270,8 @@ static void on_end(void *ctx, struct http_fetch *fetch)
     transfer_over(out);
 }
 
-static void on_error(void *ctx, struct http_fetch *fetch, const char *what)
+static void transfer_failed(struct outgoing *out, const char *what)
 {
-    struct outgoing *out = ctx;
-
-    (void)fetch;
     if (out->answer != NULL) {
         struct failure *failure = failure_format(FAILURE_RETRYABLE, "Network connection lost.");
 
@@ -229,9 +279,16 @@ static void on_error(void *ctx, struct http_fetch *fetch, const char *what)
         failure_unref(failure);
     } else {
         out->fault = mem_strdup(what);
+        out->lost = true;
         settle(out);
     }
     transfer_over(out);
+}
+
+static void on_error(void *ctx, struct http_fetch *fetch, const char *what)
+{
+    (void)fetch;
+    transfer_failed(ctx, what);
 }
 
 /* ---- request ---- */
@@ -339,25 +396,67 @@ static void on_ws_open(void *ctx, struct ws_connection *ws, const struct http_he
 
 static void on_ws_error(void *ctx, unsigned status, const char *what)
 {
-    struct outgoing *out = ctx;
+    char text[160];
 
-    out->socket_attempt = NULL;
-    if (status != 0 && !out->upgrade) {
-        char text[160];
-
+    if (status != 0 && status != 101) {
         snprintf(text, sizeof text,
                  "Failed to establish the WebSocket connection: expected server to reply with HTTP "
                  "status code 101 (switching protocols), but received %u instead.",
                  status);
-        out->fault = mem_strdup(text);
-    } else {
-        out->fault = mem_strdup(what);
+        what = text;
     }
-    settle(out);
-    outgoing_unref(out);
+    transfer_failed(ctx, what);
 }
 
-static const struct ws_client_handler socket_handler = {on_ws_open, on_ws_error};
+static const struct ws_client_handler socket_handler = {on_ws_open, on_ws_error, NULL, NULL, NULL};
+
+/* ---- an upgrade by fetch(), which may be answered with anything ---- */
+
+static void on_upgrade_answer(void *ctx, const struct h1_response *answer,
+                              const struct http_header *headers)
+{
+    answer_begin(ctx, answer->status, answer->reason, headers, answer->header_count);
+}
+
+static void on_upgrade_body(void *ctx, struct bytes piece)
+{
+    struct outgoing *out = ctx;
+
+    switch (answer_piece(out, piece)) {
+    case 0: break;
+    case PIPE_WRITE_CANCELLED: transfer_stop(out); break;
+    default: ws_client_pause(out->socket_attempt); break;
+    }
+}
+
+static void on_upgrade_end(void *ctx)
+{
+    struct outgoing *out = ctx;
+
+    pipe_finish(out->answer);
+    transfer_over(out);
+}
+
+/* What was to be a handshake and is none is answered as a gateway does. */
+static void on_upgrade_error(void *ctx, unsigned status, const char *what)
+{
+    struct outgoing *out = ctx;
+    struct buf text = {0};
+
+    if (status != 101) {
+        transfer_failed(out, what);
+        return;
+    }
+    buf_append_format(&text, "Server failed WebSocket handshake: %s.", what);
+    answer_begin(out, 502, BYTES("Bad Gateway"), NULL, 0);
+    answer_piece(out, buf_bytes(&text));
+    buf_fini(&text);
+    on_upgrade_end(out);
+}
+
+static const struct ws_client_handler upgrade_handler = {
+    on_ws_open, on_upgrade_error, on_upgrade_answer, on_upgrade_body, on_upgrade_end,
+};
 
 static int client_of(struct worker *worker, struct http_client **client)
 {
@@ -376,7 +475,8 @@ static void start_transfer(struct outgoing *out, struct http_client *client)
         struct ws_client_options options = {
             .url = bytes_of_string(out->url), .headers = headers, .header_count = count};
 
-        out->socket_attempt = ws_client_connect(client, &options, &socket_handler, out);
+        out->socket_attempt = ws_client_connect(
+            client, &options, out->upgrade ? &upgrade_handler : &socket_handler, out);
     } else {
         struct http_fetch_options options = {
             .method = bytes_of_string(out->method),
@@ -469,7 +569,8 @@ static bool body_arg(struct js_call *call, struct fetch_body *body)
 }
 
 /* fetch_start(id, method, url, HEADERS, body) -> Promise of
- * [status, statusText, HEADERS, body, webSocket | null] */
+ * [status, statusText, HEADERS, body | null, webSocket | null, length of the body if known],
+ * rejected with [why] where the connection failed */
 static JSValueRef fetch_start(struct js_call *call)
 {
     struct context *context = context_require(call);

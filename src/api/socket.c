@@ -273,7 +273,8 @@ static JSValueRef ws_accept(struct js_call *call)
     struct context *context = context_require(call);
     struct socket *socket = context != NULL ? socket_arg(call, 0) : NULL;
     struct standard_socket *standard;
-    struct socket_listener listener = {standard_message, standard_close, standard_error, NULL};
+    struct socket_listener listener = {standard_message, standard_close, standard_error, NULL,
+                                       NULL};
 
     if (socket == NULL)
         return NULL;

@@ -90,8 +90,9 @@ static void stub_gate(struct output_gate_wait *gate, enum output_gate_verdict ve
 
 static JSValueRef response_parts(struct js_realm *realm, struct fetch_response *response)
 {
-    JSValueRef parts[5];
+    JSValueRef parts[6];
     struct socket_far *far = response->socket;
+    bool known = response->body.pipe != NULL && response->body.length >= 0;
 
     response->socket = NULL;
     parts[0] = js_number(realm, response->status);
@@ -100,7 +101,9 @@ static JSValueRef response_parts(struct js_realm *realm, struct fetch_response *
     parts[2] = cross_headers(realm, response->headers);
     parts[3] = cross_body(realm, &response->body);
     parts[4] = far != NULL ? api_socket_far_box(realm, far) : realm->null;
-    return js_array_make(realm, JS_COUNT(parts), parts);
+    if (known)
+        parts[5] = js_number(realm, (double)response->body.length);
+    return js_array_make(realm, known ? 6 : 5, parts);
 }
 
 /* BYTES, or [BYTES, boxes] */
@@ -207,8 +210,8 @@ fail:
 }
 
 /* stub_fetch(namespace, id, name, method | undefined (GET), url, HEADERS | undefined, kind, body,
- * cf, length) -> Promise of
- * [status, statusText, HEADERS, body, webSocket], rejected with [name, message, flags, BYTES] */
+ * cf, length) -> Promise of [status, statusText, HEADERS, body, webSocket, length if known],
+ * rejected with [name, message, flags, BYTES] */
 static JSValueRef stub_fetch(struct js_call *call)
 {
     struct context *context = context_require(call);

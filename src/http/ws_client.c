@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "http/chunked.h"
 #include "http/client.h"
 #include "http/connector.h"
 #include "http/curl.h"
@@ -16,10 +17,13 @@
 
 /*
  * CONNECTING (connector) --socket--> ASKING (stream, timer) --101--> on_open(), freed
- *      |                                |
- *      +---------- failure, abort ------+--> on_error(), freed
+ *      |                                |    |
+ *      |                                |    +--other--> ANSWERED (stream) --end--> on_end(), freed
+ *      |                                |                    |
+ *      +---------- failure, abort ------+--------------------+--> on_error(), freed
  *
- * A failure known at once is told by the task.
+ * A failure known at once is told by the task. A callback about the answer may abort the attempt:
+ * whoever goes on behind one looks at `gone` first.
  */
 struct ws_client {
     struct loop *loop;                       /* borrowed */
@@ -35,6 +39,11 @@ struct ws_client {
     uint32_t timeout_ms;
     char key[WS_KEY_SIZE];
     bool deflate;
+    bool answered;
+    enum http_body_kind body_kind; /* of the answer */
+    uint64_t body_left;            /* of HTTP_BODY_LENGTH */
+    struct chunked_decoder chunked;
+    bool *gone; /* set when the attempt is freed; NULL: nobody asks */
 };
 
 static void client_free(struct ws_client *attempt)
@@ -46,6 +55,8 @@ static void client_free(struct ws_client *attempt)
     loop_task_cancel(&attempt->task);
     buf_fini(&attempt->request);
     buf_fini(&attempt->input);
+    if (attempt->gone != NULL)
+        *attempt->gone = true;
     mem_free(attempt);
 }
 
@@ -71,6 +82,110 @@ static void open_connection(struct ws_client *attempt, const struct h1_response 
     client_free(attempt);
 }
 
+/* ---- another answer ---- */
+
+static void finish(struct ws_client *attempt)
+{
+    const struct ws_client_handler *handler = attempt->handler;
+    void *ctx = attempt->ctx;
+
+    client_free(attempt);
+    handler->on_end(ctx);
+}
+
+/* What next_piece() found. */
+enum piece {
+    PIECE_NONE = 1, /* the input is used up */
+    PIECE_END,      /* nor will there be more */
+    PIECE_BROKEN,
+};
+
+/* 0: `piece` is cut off the front of `input`. */
+static int next_piece(struct ws_client *attempt, struct bytes *input, struct bytes *piece)
+{
+    switch (attempt->body_kind) {
+    case HTTP_BODY_NONE: return PIECE_END;
+    case HTTP_BODY_CHUNKED:
+        switch (chunked_decode(&attempt->chunked, input, piece)) {
+        case CHUNKED_DATA: return 0;
+        case CHUNKED_MORE: return PIECE_NONE;
+        case CHUNKED_END: return PIECE_END;
+        default: return PIECE_BROKEN;
+        }
+    case HTTP_BODY_LENGTH:
+        if (attempt->body_left == 0)
+            return PIECE_END;
+        *piece =
+            input->len > attempt->body_left ? bytes_slice(*input, 0, attempt->body_left) : *input;
+        attempt->body_left -= piece->len;
+        break;
+    case HTTP_BODY_TO_END: *piece = *input; break;
+    }
+    *input = bytes_slice(*input, piece->len, input->len);
+    return piece->len > 0 ? 0 : PIECE_NONE;
+}
+
+static void read_body(struct ws_client *attempt, struct bytes input)
+{
+    struct bytes piece;
+    bool gone = false;
+    int r;
+
+    attempt->gone = &gone;
+    while ((r = next_piece(attempt, &input, &piece)) == 0) {
+        attempt->handler->on_body(attempt->ctx, piece);
+        if (gone)
+            return;
+    }
+    attempt->gone = NULL;
+    if (r == PIECE_END)
+        finish(attempt);
+    else if (r == PIECE_BROKEN)
+        fail(attempt, 0, "The answer's body is not what its head says.");
+}
+
+static void hand_over_answer(struct ws_client *attempt, const struct h1_response *answer,
+                             const struct http_header *headers, const char *what)
+{
+    struct bytes rest =
+        bytes_slice(buf_bytes(&attempt->input), answer->head_bytes, attempt->input.len);
+    struct buf input = {0};
+    bool gone = false;
+
+    if (attempt->handler->on_answer == NULL || answer->status == 101) {
+        fail(attempt, answer->status, what);
+        return;
+    }
+    attempt->answered = true;
+    attempt->body_kind = answer->body_kind;
+    attempt->body_left = answer->body_length;
+    timer_stop(&attempt->timer);
+    attempt->gone = &gone;
+    attempt->handler->on_answer(attempt->ctx, answer, headers);
+    if (gone)
+        return;
+    attempt->gone = NULL;
+    buf_append_bytes(&input, rest); /* the attempt may not outlive its first piece */
+    read_body(attempt, buf_bytes(&input));
+    buf_fini(&input);
+}
+
+/* ---- the handshake ---- */
+
+/* Take answers that only say that there will be one off the input. */
+static int parse_answer(struct ws_client *attempt, size_t seen, struct h1_response *answer,
+                        struct http_header *headers, struct h1_refusal *refusal)
+{
+    for (;;) {
+        int r = h1_parse_response(buf_bytes(&attempt->input), seen, answer, headers, refusal);
+
+        if (r != 0 || answer->status >= 200 || answer->status == 101)
+            return r;
+        buf_consume(&attempt->input, answer->head_bytes);
+        seen = 0;
+    }
+}
+
 static void on_read(void *ctx, uint8_t *data, size_t len)
 {
     struct ws_client *attempt = ctx;
@@ -82,8 +197,12 @@ static void on_read(void *ctx, uint8_t *data, size_t len)
     bool deflate;
     int r;
 
+    if (attempt->answered) {
+        read_body(attempt, bytes_of(data, len));
+        return;
+    }
     buf_append(&attempt->input, data, len);
-    r = h1_parse_response(buf_bytes(&attempt->input), seen, &answer, headers, &refusal);
+    r = parse_answer(attempt, seen, &answer, headers, &refusal);
     if (r == H1_PARSE_MORE)
         return;
     if (r == H1_PARSE_REFUSED) {
@@ -92,14 +211,21 @@ static void on_read(void *ctx, uint8_t *data, size_t len)
     }
     what = ws_handshake_answer(&answer, headers, attempt->key, attempt->deflate, &deflate);
     if (what != NULL)
-        fail(attempt, answer.status == 101 ? 0 : answer.status, what);
+        hand_over_answer(attempt, &answer, headers, what);
     else
         open_connection(attempt, &answer, headers, deflate);
 }
 
 static void on_end(void *ctx)
 {
-    fail(ctx, 0, "The server closed the connection during the handshake.");
+    struct ws_client *attempt = ctx;
+
+    if (!attempt->answered)
+        fail(attempt, 0, "The server closed the connection during the handshake.");
+    else if (attempt->body_kind == HTTP_BODY_TO_END)
+        finish(attempt);
+    else
+        fail(attempt, 0, "The server closed the connection in the middle of its answer.");
 }
 
 static void on_fault(void *ctx, int fault)
@@ -157,15 +283,22 @@ static void append_part(struct buf *out, const char *before, CURLU *url, CURLUPa
     curl_free(text);
 }
 
+/* Those that are the handshake's own, and Accept-Encoding, since no answer is decompressed here. */
+static bool header_ours(struct bytes name)
+{
+    return h1_header_framing(name) || bytes_equal_nocase(name, BYTES("host")) ||
+           bytes_equal_nocase(name, BYTES("accept-encoding")) ||
+           bytes_equal_nocase(name, BYTES("sec-websocket-key")) ||
+           bytes_equal_nocase(name, BYTES("sec-websocket-version")) ||
+           bytes_equal_nocase(name, BYTES("sec-websocket-extensions"));
+}
+
 static bool write_headers(struct ws_client *attempt, const struct ws_client_options *options)
 {
     for (size_t i = 0; i < options->header_count; i++) {
         const struct http_header *header = &options->headers[i];
 
-        if (h1_header_framing(header->name) || bytes_equal_nocase(header->name, BYTES("host")) ||
-            bytes_equal_nocase(header->name, BYTES("sec-websocket-key")) ||
-            bytes_equal_nocase(header->name, BYTES("sec-websocket-version")) ||
-            bytes_equal_nocase(header->name, BYTES("sec-websocket-extensions")))
+        if (header_ours(header->name))
             continue;
         if (h1_write_header(&attempt->request, header) < 0)
             return false;
@@ -250,6 +383,16 @@ struct ws_client *ws_client_connect(struct http_client *client,
     attempt->deflate = options->deflate;
     begin(attempt, client, options);
     return attempt;
+}
+
+void ws_client_pause(struct ws_client *attempt)
+{
+    stream_read_pause(attempt->stream);
+}
+
+void ws_client_resume(struct ws_client *attempt)
+{
+    stream_read_resume(attempt->stream);
 }
 
 void ws_client_abort(struct ws_client *attempt)

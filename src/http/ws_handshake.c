@@ -219,13 +219,13 @@ const char *ws_handshake_answer(const struct h1_response *answer, const struct h
         return "the server did not switch protocols";
     if (find_header(headers, count, "upgrade", &value) != 1 ||
         !bytes_equal_nocase(value, BYTES("websocket")))
-        return "the answer's Upgrade is not websocket";
+        return "missing Upgrade header";
     if (find_header(headers, count, "connection", &value) == 0 || !h1_list_has(value, "upgrade"))
-        return "the answer's Connection is not upgrade";
+        return "missing Connection header";
     ws_handshake_accept(bytes_of_string(key), accept);
     if (find_header(headers, count, "sec-websocket-accept", &value) != 1 ||
         !bytes_equal_string(value, accept))
-        return "the answer's Sec-WebSocket-Accept is wrong";
+        return "incorrect Sec-WebSocket-Accept header";
 
     switch (find_header(headers, count, "sec-websocket-extensions", &value)) {
     case 0: return NULL;

@@ -169,7 +169,7 @@ static void on_error(void *data, struct failure *failure)
 void peer_open(struct dm_object *host, const struct dm_peer *calls, void *data,
                struct socket *socket, const struct dm_reply *reply)
 {
-    struct socket_listener listener = {on_message, on_close, on_error, NULL};
+    struct socket_listener listener = {on_message, on_close, on_error, NULL, NULL};
     struct peer *peer;
 
     if (socket == NULL) {

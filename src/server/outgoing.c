@@ -198,7 +198,7 @@ static void on_ws_error(void *ctx, unsigned status, const char *what)
     outgoing_free(out);
 }
 
-static const struct ws_client_handler socket_handler = {on_ws_open, on_ws_error};
+static const struct ws_client_handler socket_handler = {on_ws_open, on_ws_error, NULL, NULL, NULL};
 
 /* ---- the request ---- */
 

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/blob.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "http/connection.h"
 #include "http/ws_connection.h"
@@ -180,6 +181,13 @@ static void wire_pause(struct socket_wire *base, bool paused)
         ws_read_resume(wire->ws);
 }
 
+static bool wire_full(struct socket_wire *base)
+{
+    struct wire *wire = wire_of(base);
+
+    return wire->ws != NULL && ws_queued_bytes(wire->ws) > LIMIT_STREAM_HIGH_BYTES;
+}
+
 /* The connection leaves the wire. */
 static void wire_part(struct wire *wire)
 {
@@ -216,6 +224,7 @@ static const struct socket_wire_ops wire_ops = {
     .release = wire_release,
     .set_auto_response = wire_set_auto_response,
     .pause = wire_pause,
+    .full = wire_full,
 };
 
 /* ---- what the connection says ---- */
@@ -258,8 +267,10 @@ static void on_error(void *ctx, struct ws_connection *ws, const char *what)
 
 static void on_drain(void *ctx, struct ws_connection *ws)
 {
-    (void)ctx;
+    struct wire *wire = ctx;
+
     (void)ws;
+    socket_drained(wire->base.socket);
 }
 
 static void on_end(void *ctx, struct ws_connection *ws)
@@ -318,12 +329,18 @@ static void orphan_error(void *ctx, struct ws_connection *ws, const char *what)
     (void)what;
 }
 
+static void orphan_news(void *ctx, struct ws_connection *ws)
+{
+    (void)ctx;
+    (void)ws;
+}
+
 static const struct ws_handler orphan_handler = {
     .on_message = orphan_message,
     .on_close = orphan_close,
     .on_error = orphan_error,
-    .on_drain = on_drain,
-    .on_end = on_drain,
+    .on_drain = orphan_news,
+    .on_end = orphan_news,
 };
 
 /* ---- coupling ---- */

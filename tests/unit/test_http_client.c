@@ -1,5 +1,9 @@
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/blob.h"
 #include "base/err.h"
@@ -85,7 +89,7 @@ static void on_request(void *ctx, struct http_request *req)
     struct http_upgrade upgrade = {.deflate = true};
 
     (void)ctx;
-    if (req->websocket) {
+    if (req->websocket && !bytes_equal(req->target, BYTES("/no"))) {
         (void)http_request_upgrade_websocket(req, &upgrade, &ws_events, NULL, &served);
         return;
     }
@@ -336,15 +340,49 @@ static void ws_refused(void *ctx, unsigned status, const char *what)
 
 static const struct ws_client_handler client_events = {.on_open = ws_open, .on_error = ws_refused};
 
-static void connect_ws(const char *scheme, const char *path, bool deflate)
+static struct ws_client *connect_as(const struct ws_client_handler *events, const char *scheme,
+                                    const char *path, bool deflate)
 {
     char url[128];
     struct ws_client_options options = {.deflate = deflate};
 
     snprintf(url, sizeof url, "%s://%s%s", scheme, base, path);
     options.url = bytes_of_string(url);
-    ws_client_connect(client, &options, &client_events, NULL);
+    return ws_client_connect(client, &options, events, NULL);
 }
+
+static void connect_ws(const char *scheme, const char *path, bool deflate)
+{
+    connect_as(&client_events, scheme, path, deflate);
+}
+
+static void ws_answered(void *ctx, const struct h1_response *answer,
+                        const struct http_header *headers)
+{
+    (void)ctx;
+    buf_append_format(&story, "answer:%u:%.*s ", answer->status, (int)headers[0].name.len,
+                      (const char *)headers[0].name.data);
+}
+
+static struct ws_client *to_abort; /* at the first piece */
+
+static void ws_piece(void *ctx, struct bytes piece)
+{
+    (void)ctx;
+    buf_append_format(&story, "%.*s ", (int)piece.len, (const char *)piece.data);
+    if (to_abort != NULL)
+        ws_client_abort(to_abort);
+    to_abort = NULL;
+}
+
+static void ws_answer_end(void *ctx)
+{
+    (void)ctx;
+    buf_append_string(&story, "end");
+}
+
+static const struct ws_client_handler answer_events = {ws_open, ws_refused, ws_answered, ws_piece,
+                                                       ws_answer_end};
 
 TEST(a_websocket_is_opened_from_our_side)
 {
@@ -378,5 +416,80 @@ TEST(a_websocket_that_is_refused_says_why)
     snprintf(base, sizeof base, "127.0.0.1:1");
     connect_ws("ws", "/", false);
     expect_story("refused:0:Failed to connect");
+    finish();
+}
+
+TEST(another_answer_to_a_handshake_is_handed_over)
+{
+    begin();
+    connect_ws("ws", "/no", false);
+    expect_story("refused:200:");
+    buf_clear(&story);
+    connect_as(&answer_events, "ws", "/no", false);
+    expect_story("answer:200:X-Method end");
+    finish();
+}
+
+/* A server that accepts one connection and writes `answer`, whatever it reads. */
+static void say_once(const char *answer, bool enough)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct ws_client *attempt;
+    char request[1024];
+    int fd;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK_EQ(bind(listener, (struct sockaddr *)&address, len), 0);
+    CHECK_EQ(listen(listener, 1), 0);
+    CHECK_EQ(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    snprintf(base, sizeof base, "127.0.0.1:%u", ntohs(address.sin_port));
+    attempt = connect_as(&answer_events, "ws", "/", false);
+    to_abort = enough ? attempt : NULL;
+    loopback_settle(loop);
+    fd = accept(listener, NULL, NULL);
+    CHECK(read(fd, request, sizeof request) > 0);
+    CHECK_EQ(write(fd, answer, strlen(answer)), (ssize_t)strlen(answer));
+    loopback_settle(loop);
+    close(fd);
+    close(listener);
+    loopback_settle(loop);
+}
+
+TEST(the_body_of_such_an_answer_ends_where_its_head_says)
+{
+    static const struct {
+        const char *answer;
+        const char *story;
+    } cases[] = {
+        {"HTTP/1.1 403 x\r\nContent-Length: 3\r\n\r\nabcdef", "answer:403:Content-Length abc end"},
+        {"HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+         "answer:500:Transfer-Encoding ab c end"},
+        {"HTTP/1.1 200 x\r\nA: b\r\n\r\nuntil", "answer:200:A until end"},
+        {"HTTP/1.1 103 x\r\nE: f\r\n\r\nHTTP/1.1 204 x\r\nA: b\r\n\r\n", "answer:204:A end"},
+        {"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nabc",
+         "answer:200:Content-Length abc refused:0:The server closed the connection in the middle "
+         "of its answer."},
+        {"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\nq",
+         "answer:200:Transfer-Encoding refused:0:The answer's body is not what its head says."},
+        {"HTTP/1.1 101 x\r\nA: b\r\n\r\n", "refused:101:missing Upgrade header"},
+    };
+
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        buf_clear(&story);
+        say_once(cases[i].answer, false);
+        expect_story(cases[i].story);
+    }
+    finish();
+}
+
+TEST(whoever_gets_such_an_answer_may_have_enough_of_it)
+{
+    begin();
+    say_once("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n",
+             true);
+    expect_story("answer:200:Transfer-Encoding a ");
     finish();
 }

@@ -13,6 +13,7 @@ struct connection {
     struct world *world;
     char name;
     bool released;
+    bool full;
 };
 
 static void note_bytes(struct connection *connection, const char *what, struct bytes bytes)
@@ -58,11 +59,17 @@ static void wire_pause(struct socket_wire *wire, bool paused)
     world_note(connection->world, "%c:%s", connection->name, paused ? "pause" : "go-on");
 }
 
+static bool wire_full(struct socket_wire *wire)
+{
+    return container_of(wire, struct connection, wire)->full;
+}
+
 static const struct socket_wire_ops wire_ops = {.send = wire_send,
                                                 .close = wire_close,
                                                 .release = wire_release,
                                                 .set_auto_response = wire_auto,
-                                                .pause = wire_pause};
+                                                .pause = wire_pause,
+                                                .full = wire_full};
 
 static struct connection connections[4];
 static unsigned connection_count;
@@ -771,6 +778,94 @@ TEST(a_far_end_opened_at_home_is_an_ordinary_socket)
     CHECK_STR_EQ(after(world), "<close:3000::clean> here(close:4001:bye:clean)");
     socket_unref(socket);
     CHECK_EQ(counts_of(world).sockets, 0);
+    world_destroy(world);
+}
+
+/* A server's connection, `A`, that a Response takes to a client's, `B`. */
+static void relay(struct world *world, struct connection **server, struct connection **client)
+{
+    struct socket *ends[2];
+
+    connection_count = 0;
+    socket_pair(world->shards[0], ends);
+    *server = connect_to(world, socket_send_away(ends[1]));
+    socket_unref(ends[1]);
+    receive(*server, "early");
+    *client = connect_to(world, socket_send_away(ends[0]));
+    CHECK_EQ(socket_mode(ends[0]), SOCKET_STANDARD);
+    socket_unref(ends[0]);
+    CHECK_STR_EQ(after(world), "B:early");
+}
+
+TEST(a_servers_connection_is_passed_on_to_a_client)
+{
+    struct world *world = fresh();
+    struct connection *server, *client;
+
+    relay(world, &server, &client);
+    receive(client, "to the server");
+    receive(server, "to the client");
+    CHECK_STR_EQ(world_log(world), "A:to the server B:to the client");
+    socket_receive_close(client->wire.socket, 4001, BYTES("bye"), true);
+    CHECK_STR_EQ(world_log(world), "A:close:4001:bye");
+    socket_receive_close(server->wire.socket, 4001, BYTES("bye"), true);
+    CHECK_STR_EQ(world_log(world), "B:close:4001:bye B:gone A:gone");
+    CHECK_EQ(counts_of(world).sockets, 0);
+    world_destroy(world);
+}
+
+TEST(the_loss_of_one_side_of_a_relay_is_the_loss_of_the_other)
+{
+    struct world *world = fresh();
+    struct connection *server, *client;
+
+    relay(world, &server, &client);
+    socket_receive_close(server->wire.socket, 1006, BYTES("lost"), false);
+    CHECK_STR_EQ(world_log(world), "B:gone A:gone");
+    CHECK_EQ(counts_of(world).sockets, 0);
+
+    relay(world, &server, &client);
+    socket_receive_close(server->wire.socket, 1000, BYTES(""), true);
+    socket_receive_close(client->wire.socket, 1006, BYTES("lost"), false); /* and no answer */
+    CHECK_STR_EQ(world_log(world), "B:close:1000: A:gone B:gone");
+    CHECK_EQ(counts_of(world).sockets, 0);
+
+    relay(world, &server, &client); /* goes with the shard */
+    world_destroy(world);
+}
+
+TEST(a_relay_whose_response_nobody_takes_lets_the_server_go)
+{
+    struct world *world = fresh();
+    struct connection *server;
+    struct socket *ends[2];
+
+    connection_count = 0;
+    socket_pair(world->shards[0], ends);
+    server = connect_to(world, socket_send_away(ends[1]));
+    socket_unref(ends[1]);
+    socket_far_drop(socket_send_away(ends[0]));
+    socket_unref(ends[0]);
+    CHECK_STR_EQ(after(world), "A:gone");
+    CHECK(server->released);
+    CHECK_EQ(counts_of(world).sockets, 0);
+    world_destroy(world);
+}
+
+TEST(a_side_of_a_relay_waits_until_the_other_has_drained)
+{
+    struct world *world = fresh();
+    struct connection *server, *client;
+
+    relay(world, &server, &client);
+    client->full = true;
+    receive(server, "much");
+    CHECK_STR_EQ(world_log(world), "B:much A:pause");
+    client->full = false;
+    socket_drained(client->wire.socket);
+    CHECK_STR_EQ(world_log(world), "A:go-on");
+    receive(server, "more");
+    CHECK_STR_EQ(world_log(world), "B:more");
     world_destroy(world);
 }
 
