@@ -5,9 +5,15 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "js/bind.h"
+#include "js/engine_parts.h"
 #include "js/error.h"
 #include "js/realm.h"
 #include "js/value.h"
+
+void js_builtin_read(struct js_engine *engine, const struct js_builtin *builtin)
+{
+    js_engine_script(engine, bytes_of(builtin->text, builtin->len), builtin->file);
+}
 
 JSObjectRef js_builtin_run(struct js_realm *realm, const struct js_builtin *builtin,
                            JSObjectRef natives, JSObjectRef options, struct js_error *err)

@@ -45,7 +45,7 @@ int fleet_start(struct fleet **out, const struct fleet_options *options)
             .index = i,
             .cpu_limit_ms = options->cpu_limit_ms,
             .proxied = options->proxied,
-            .settings = options->settings,
+            .scripted = options->scripted,
         };
         r = shard_thread_start(&fleet->threads[i], &thread);
         if (r == 0) {
@@ -55,6 +55,12 @@ int fleet_start(struct fleet **out, const struct fleet_options *options)
     }
     *out = fleet;
     return r < 0 ? err_pass(r) : 0;
+}
+
+void fleet_prepare(struct fleet *fleet, const char *settings)
+{
+    for (unsigned i = 0; i < fleet->started; i++)
+        shard_thread_prepare(fleet->threads[i], settings);
 }
 
 int fleet_go(struct fleet *fleet)

@@ -24,18 +24,20 @@ struct fleet_options {
     struct shard_group *group; /* borrowed */
     unsigned count;
     int64_t cpu_limit_ms;
-    bool proxied;         /* clients come through a proxy that is to be believed */
-    const char *settings; /* borrowed until the first deploy, whose bundle has the same ones; NULL:
-                             nothing is prepared for it */
+    bool proxied;  /* clients come through a proxy that is to be believed */
+    bool scripted; /* there is JavaScript, or may be */
 };
 
-/* Starts the threads; they get ready as far as they can without the group's store. */
+/* Starts the threads; they get ready as far as they can without settings and the group's store. */
 int fleet_start(struct fleet **out, const struct fleet_options *options);
+
+/* Once: the settings of the first deploy's bundle, borrowed until then; NULL: nothing is prepared. */
+void fleet_prepare(struct fleet *fleet, const char *settings);
 
 /* The group has its store. Returns when all are ready. */
 int fleet_go(struct fleet *fleet);
 
-/* Instead of fleet_go(): there is no store. Ends the threads and frees them. */
+/* Instead of fleet_go(), after fleet_prepare(): there is no store. Ends the threads and frees them. */
 void fleet_call_off(struct fleet *fleet);
 
 /* A Worker of `bundle`, and the classes of `native` (NULL: none) in C, on every shard; then, if

@@ -400,6 +400,7 @@ static void *open_store(void *arg)
         .shard_count = process->options->shards,
         .history_days = process->options->history_days,
         .history_bytes = process->options->history_bytes,
+        .statement_limit_ms = process->options->cpu_limit_ms,
         .sync = true,
     };
 
@@ -437,8 +438,8 @@ static int opening_wait(struct opening *opening)
     return 1;
 }
 
-/* The shards' threads begin, and get ready as far as they can without the store. */
-static int start_shards(struct process *process, const struct project *project)
+/* The shards' threads begin, and get ready as far as they can without the project. */
+static int start_shards(struct process *process)
 {
     const struct process_options *options = process->options;
     struct shard_options shards = {
@@ -454,7 +455,7 @@ static int start_shards(struct process *process, const struct project *project)
         .count = options->shards,
         .cpu_limit_ms = options->cpu_limit_ms,
         .proxied = options->proxied,
-        .settings = project->main[0] != '\0' ? project->settings : NULL,
+        .scripted = process->path != NULL,
     };
 
     process->group = shard_group_create(&shards);
@@ -462,7 +463,15 @@ static int start_shards(struct process *process, const struct project *project)
     return fleet_start(&process->fleet, &fleet);
 }
 
-/* They have the store, if it could be opened: `opened` is 0. */
+/* They have the project, if it could be read. */
+static void prepare_shards(struct process *process, const struct project *project)
+{
+    bool scripted = project != NULL && project->main[0] != '\0';
+
+    fleet_prepare(process->fleet, scripted ? project->settings : NULL);
+}
+
+/* They have the store, if all that is needed is there: `opened` is 0. */
 static int let_shards_go(struct process *process, int opened, int started)
 {
     int r = started;
@@ -522,15 +531,15 @@ static int start_listening(struct process *process, const struct project *projec
     return 0;
 }
 
-/* Everything up to the first version that listens. While the store is opened, and esbuild runs if
- * it has to, the shards get ready. */
+/* Everything up to the first version that listens. While the configuration is read, the store is
+ * opened, and esbuild runs if it has to, the shards get ready. */
 static int start(struct process *process)
 {
     struct opening opening = {0};
     struct building building = {0};
     struct project *project;
     struct bundle *bundle = NULL;
-    int started = 0;
+    int started;
     int r;
 
     if (process->options->watch) {
@@ -538,16 +547,16 @@ static int start(struct process *process)
         watch_reading(process->watch);
     }
     opening_start(process, &opening);
+    started = start_shards(process);
     project = load(process);
     milestone(process, "configuration read");
     if (project != NULL) {
         building_start(process, project, &building);
         loop_turn(process->loop, false);
-        started = start_shards(process, project);
     }
+    prepare_shards(process, project);
     r = opening_wait(&opening);
-    if (project != NULL)
-        r = let_shards_go(process, r, started);
+    r = let_shards_go(process, project != NULL ? r : 1, started);
     milestone(process, "shards ready");
     if (project != NULL)
         bundle = building_wait(process, &building);

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "js/builtin.h"
 #include "js/engine.h"
 #include "native/native.h"
 #include "net/loop.h"
@@ -27,6 +28,8 @@ enum {
 struct shard_thread {
     struct shard_thread_options options;
     pthread_t thread;
+    sem_t known; /* posted once, when `settings` are */
+    const char *settings;
     sem_t go;        /* posted once, when the store is there, or will not be */
     bool called_off; /* it will not */
     sem_t ready;     /* posted once, when `fault` is known */
@@ -386,11 +389,9 @@ void shard_thread_order(struct shard_thread *thread, struct order *order)
 
 /* ---- the thread ---- */
 
-/* What can be done without the store, which takes its time: the machine, and in it the platform. */
+/* What can be done with nothing known yet: the machine, and what it is to run is read. */
 static int set_up_machine(struct shard_thread *thread)
 {
-    const char *settings = thread->options.settings;
-    struct err_text why = {0};
     int r = loop_create(&thread->loop);
 
     list_init(&thread->natives);
@@ -403,8 +404,8 @@ static int set_up_machine(struct shard_thread *thread)
     }
     thread->shard = shard_group_shard(thread->options.group, thread->options.index);
     thread->engine = js_engine_create();
-    if (settings != NULL)
-        prepare(thread, bytes_of_string(settings), &why); /* DEPLOY tries again, and says why not */
+    if (thread->options.scripted)
+        js_builtin_read(thread->engine, &js_builtin_js);
     return 0;
 }
 
@@ -487,6 +488,9 @@ static void *run(void *arg)
     snprintf(name, sizeof name, "shard-%u", thread->options.index);
     pthread_setname_np(pthread_self(), name);
     thread->fault = set_up_machine(thread);
+    wait_for(&thread->known);
+    if (thread->settings != NULL && thread->fault == 0) /* DEPLOY tries again, and says why not */
+        prepare(thread, bytes_of_string(thread->settings), &(struct err_text){0});
     wait_for(&thread->go);
     if (thread->called_off && thread->fault == 0) {
         here = NULL;
@@ -513,6 +517,7 @@ int shard_thread_start(struct shard_thread **out, const struct shard_thread_opti
     int r;
 
     thread->options = *options;
+    sem_init(&thread->known, 0, 0);
     sem_init(&thread->go, 0, 0);
     sem_init(&thread->ready, 0, 0);
     r = pthread_create(&thread->thread, NULL, run, thread);
@@ -522,6 +527,12 @@ int shard_thread_start(struct shard_thread **out, const struct shard_thread_opti
     }
     *out = thread;
     return 0;
+}
+
+void shard_thread_prepare(struct shard_thread *thread, const char *settings)
+{
+    thread->settings = settings;
+    sem_post(&thread->known);
 }
 
 void shard_thread_go(struct shard_thread *thread, bool called_off)
@@ -547,6 +558,7 @@ struct wires *shard_thread_wires(struct shard_thread *thread)
 void shard_thread_join(struct shard_thread *thread)
 {
     pthread_join(thread->thread, NULL);
+    sem_destroy(&thread->known);
     sem_destroy(&thread->go);
     sem_destroy(&thread->ready);
     mem_free(thread);

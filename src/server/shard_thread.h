@@ -65,16 +65,20 @@ struct shard_thread_options {
     struct shard_group *group;  /* borrowed */
     struct wires *const *wires; /* borrowed: every shard's, by index, filled before LISTEN */
     struct inbox *inbox;        /* borrowed: where answers go */
-    const char *settings; /* borrowed until the first DEPLOY: of its bundle; NULL: not known */
     unsigned index;
     int64_t cpu_limit_ms;
     bool proxied;
+    bool scripted; /* there is JavaScript, or may be: what the platform has of it is read ahead */
 };
 
-/* It gets ready as far as it can without the group's store. */
+/* It gets ready as far as it can without settings and the group's store. */
 int shard_thread_start(struct shard_thread **out, const struct shard_thread_options *options);
 
-/* Once, after start: the group has its store; or it will not have one, and the thread ends. */
+/* Once, after start: the settings of the first DEPLOY's bundle, borrowed until then, for which the
+ * platform gets ready; NULL: there is none, or it is not known. */
+void shard_thread_prepare(struct shard_thread *thread, const char *settings);
+
+/* Once, after prepare: the group has its store; or it will not have one, and the thread ends. */
 void shard_thread_go(struct shard_thread *thread, bool called_off);
 
 /* Once, after go: returns when the thread is ready for orders, or could not get ready. */
