@@ -41,7 +41,7 @@ function loadSecrets(files, env) {
   const names = [".env", ".env.local"];
   if (env !== undefined) names.push(`.env.${env}`, `.env.${env}.local`);
   const pairs = {};
-  for (const name of names) Object.assign(pairs, parseDotenv(files[name] ?? ""));
+  for (const name of names) if (files[name] !== undefined) Object.assign(pairs, parseDotenv(files[name]));
   return expand(pairs);
 }
 
