@@ -459,8 +459,8 @@ int segment_read_batch(struct cursor *at, struct batch *batch)
     return batch_parse(in, batch);
 }
 
-/* The next stretch of a segment that is not only allocated: there may be 16 MB of such blocks. Never
- * more than SCAN_BYTES at once; `*len` is 0 at the end. */
+/* The next stretch of a segment that is more than allocated blocks, of which there may be 16 MB. At
+ * most SCAN_BYTES at once; `*len` is 0 at the end. */
 static int next_stretch(const struct segment *segment, uint64_t *offset, size_t *len)
 {
     uint64_t from;
