@@ -104,7 +104,7 @@ const describeName = ({ name }) => (typeof name === "string" ? name : "Error");
 function markError(error, flags) {
   if (flags & RETRYABLE) error.retryable = true;
   if (flags & OVERLOADED) error.overloaded = true;
-  if (flags & RESET) error.durableObjectReset = true;
   if (flags & REMOTE) error.remote = true;
+  if (flags & RESET) error.durableObjectReset = true;
   return error;
 }
