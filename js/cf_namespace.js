@@ -9,7 +9,7 @@ import { checkOwner, natives, requireContext, runningContext } from "./natives.j
 import { newRequest } from "./request.js";
 import { sendContent, sendRequest } from "./fetch.js";
 import { BODY_BYTES, BODY_NONE, BODY_PIPE } from "./streams.js";
-import { asReadBack, checkDictionary, finishClass, INTERNAL, isObject, toDOMString } from "./webidl.js";
+import { asReadBack, checkDictionary, finishClass, inspectors, INTERNAL, isObject, toDOMString } from "./webidl.js";
 import { compat } from "./compat.js";
 import { METHOD, receiveError } from "./cf_errors.js";
 import { fetcherHelpers } from "./cf_fetcher.js";
@@ -304,6 +304,12 @@ export class ServiceStub {
 finishClass(ServiceStub);
 Object.defineProperty(ServiceStub.prototype, Symbol.toStringTag, { value: "Fetcher", configurable: true });
 
+/* The same as ctx.exports has it. */
+class LoopbackServiceStub extends ServiceStub {}
+finishClass(LoopbackServiceStub);
+inspectors.set(ServiceStub, () => ({}));
+inspectors.set(LoopbackServiceStub, () => ({}));
+
 export function makeServiceStub(number, hex, name) {
   if (hex === undefined) return makeEntrypoint(number, name);
   const index = natives.namespace_find(number);
@@ -316,11 +322,11 @@ export function makeEntrypoint(name, props) {
   return wrapStub(Object.create(ServiceStub.prototype), new DurableObjectStub(name, undefined, props), () => makeEntrypoint(name, props));
 }
 
-/** The same as ctx.exports has it: called with {props} it is another one. */
+/** Called with {props} it is a stub of an entrypoint. */
 export function makeLoopback(name) {
   const specialize = (options) => makeEntrypoint(name, options?.props === undefined ? undefined : JSON.stringify(options.props));
   for (const own of ["name", "length"]) delete specialize[own];
-  Object.setPrototypeOf(specialize, ServiceStub.prototype);
+  Object.setPrototypeOf(specialize, LoopbackServiceStub.prototype);
   return wrapStub(specialize, new DurableObjectStub(name, undefined, undefined, true), () => makeEntrypoint(name, undefined));
 }
 
@@ -342,10 +348,10 @@ function wrapStub(target, inner, dup) {
       if (isHelper(property)) return (helpers ??= fetcherHelpers(fetchOf(inner)))[property];
       if (property === "then" || !compat.flags.rpc) return undefined;
       if (property === "dup") return dup;
-      return rpc().makeProperty(inner, [property]);
+      return rpc().makeMember(inner, [property], property === "toJSON" && typeof object === "object" ? { ...object } : undefined);
     },
     has(object, property) {
-      return property in object || (typeof property === "string" && (compat.flags.rpc || property === "fetch" || property === "connect" || isHelper(property)));
+      return property in object || (typeof property === "string" && property !== "then" && (compat.flags.rpc || property === "fetch" || property === "connect" || isHelper(property)));
     },
   });
   sources.set(stub, inner);

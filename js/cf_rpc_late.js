@@ -143,7 +143,7 @@ class Wildcard {
   get(target, name, receiver) {
     if (typeof name === "symbol" || name in target) return Reflect.get(target, name, receiver);
     if (name === "then") return undefined;
-    return makeProperty(this.source, [...this.path, name]);
+    return makeMember(this.source, [...this.path, name], undefined);
   }
 
   has(target, name) {
@@ -155,12 +155,14 @@ class Wildcard {
   }
 }
 
-/* Promises and properties are made for one call each: they share what they are callable by. */
+/* Promises and properties are made for one call each: they share what they are callable by. What a script puts on one
+ * is kept here. */
 class Thenable extends Wildcard {
   constructor(source, path) {
     super(source, path);
     this.value = undefined; // a promise of what it stands for, once somebody asked
     this.arrived = undefined; // what came of that
+    this.own = undefined; // name → value, once something was put on it
   }
 
   promise() {
@@ -176,12 +178,33 @@ class Thenable extends Wildcard {
       case "finally":
         return (step) => this.promise().finally(step);
       default:
-        return super.get(target, name, receiver);
+        return this.own?.has(name) ? this.own.get(name) : super.get(target, name, receiver);
     }
   }
 
-  set() {
+  set(_target, name, value) {
+    (this.own ??= new Map()).set(name, value);
+    return true;
+  }
+
+  defineProperty(target, name, { value, configurable }) {
+    return configurable === true && this.set(target, name, value);
+  }
+
+  preventExtensions() {
     return false;
+  }
+}
+
+/* stub.toJSON: JSON.stringify() of a stub asks for it and calls it with the name of a property, and is no call of a remote method. */
+class JsonMember extends Thenable {
+  constructor(source, path, json) {
+    super(source, path);
+    this.json = json;
+  }
+
+  apply(target, self, args) {
+    return args.length === 1 && typeof args[0] === "string" ? this.json : super.apply(target, self, args);
   }
 }
 
@@ -199,9 +222,10 @@ class PromiseWildcard extends Thenable {
 const propertyCallable = makeCallable(RpcProperty.prototype);
 const promiseCallable = makeCallable(RpcPromise.prototype);
 
-export function makeProperty(source, path) {
+/** Whatever a stub has by the last name of `path`; `json` is what the stub is in JSON. */
+export function makeMember(source, path, json) {
   if (path.length > PATH_MAX) throw new TypeError("RPC pipelined property path is too deep (max 64).");
-  return new Proxy(propertyCallable, new Thenable(source, path));
+  return new Proxy(propertyCallable, path[path.length - 1] === "toJSON" ? new JsonMember(source, path, json) : new Thenable(source, path));
 }
 
 function makeStub(reference) {
