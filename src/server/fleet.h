@@ -28,10 +28,10 @@ struct fleet_options {
     bool scripted; /* there is JavaScript, or may be */
 };
 
-/* Starts the threads; they get ready as far as they can without settings and the group's store. */
+/* Starts the threads; they get ready as far as they can without settings and a store. */
 int fleet_start(struct fleet **out, const struct fleet_options *options);
 
-/* Once: the settings of the first deploy's bundle, borrowed until then; NULL: nothing is prepared. */
+/* Once: the settings of the first deploy's bundle, borrowed until then. NULL: no preparing. */
 void fleet_prepare(struct fleet *fleet, const char *settings);
 
 /* The group has its store. Returns when all are ready. */
