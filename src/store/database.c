@@ -149,6 +149,10 @@ int database_error(struct database *db, int code, struct err_text *why)
 {
     char text[sizeof why->text];
 
+    if ((code & 0xff) == SQLITE_INTERRUPT) { /* by sql_guard.h */
+        err_text_set(why, "Durable Object exceeded its CPU time limit and was reset.");
+        return DATABASE_CRITICAL;
+    }
     if (db->policy_reason != NULL) {
         err_text_set(why, "%s", db->policy_reason);
         db->policy_reason = NULL;

@@ -22,6 +22,7 @@ void shard_init(struct store_shard *shard, struct store *store, unsigned index)
         .index = index,
         .durable_lsn = journal_durable_lsn(store->journal),
     };
+    sql_guard_seat_init(&shard->seat, store->guard);
     vfs_register(&shard->vfs, shard);
     wal_pool_init(&shard->pool);
     list_init(&shard->pinned);
@@ -60,6 +61,7 @@ void shard_fini(struct store_shard *shard)
     map_fini(&shard->databases);
     wal_pool_fini(&shard->pool);
     vfs_unregister(&shard->vfs);
+    sql_guard_seat_fini(&shard->seat);
     buf_fini(&shard->record);
 }
 

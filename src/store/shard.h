@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "store/memory_wal.h"
+#include "store/sql_guard.h"
 #include "store/store.h"
 #include "store/vfs.h"
 
@@ -32,6 +33,7 @@ struct store_shard {
     bool vital; /* the keeper's own: its records may use the reserve */
     struct store_shard_listener listener;
 
+    struct sql_guard_seat seat;
     struct vfs vfs;
     struct wal_pool pool;
     struct buf record; /* under construction */

@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/database_state.h"
+#include "store/shard.h"
+#include "store/sql_guard.h"
 #include "store/sql_policy.h"
 #include "store/sql_state.h"
 
@@ -135,15 +137,29 @@ static int step(struct sql_cursor *cursor, struct err_text *why)
     return result;
 }
 
+static int guarded_step(struct sql_cursor *cursor, struct err_text *why)
+{
+    struct sql_guard_seat *seat = &cursor->db->pages.shard->seat;
+    int r;
+
+    sql_guard_enter(seat, cursor->db->sql);
+    r = step(cursor, why);
+    sql_guard_leave(seat);
+    return r;
+}
+
 /* A statement that writes runs to its end; what it returns is kept. */
 static int run_to_end(struct sql_cursor *cursor, bool keep, struct err_text *why)
 {
+    struct sql_guard_seat *seat = &cursor->db->pages.shard->seat;
     int r;
 
+    sql_guard_enter(seat, cursor->db->sql);
     while ((r = step(cursor, why)) == 0 && cursor->statement != NULL) {
         for (size_t i = 0; keep && i < cursor->columns->count; i++)
             encode_value(&cursor->rows, cursor->statement->sql, (int)i);
     }
+    sql_guard_leave(seat);
     if (r == 0 && cursor->rows.len > 0) {
         cursor->values = mem_new_array(struct sql_value, cursor->columns->count);
         next_kept(cursor);
@@ -273,7 +289,7 @@ static int run(struct database *db, struct statement *statement, const struct sq
     if (writes || !last)
         r = run_to_end(cursor, last, why);
     else
-        r = step(cursor, why);
+        r = guarded_step(cursor, why);
     if (r != 0) {
         sql_cursor_close(cursor);
         return r;
@@ -373,7 +389,7 @@ int sql_cursor_next(struct sql_cursor *cursor, struct err_text *why)
         next_kept(cursor);
         return 0;
     }
-    return step(cursor, why);
+    return guarded_step(cursor, why);
 }
 
 static uint64_t rows_of(const struct statement *statement, int counter)

@@ -24,6 +24,7 @@
 #include "store/namespaces.h"
 #include "store/recovery.h"
 #include "store/segment_log.h"
+#include "store/sql_guard.h"
 #include "store/store_parts.h"
 
 /*
@@ -273,6 +274,7 @@ static void start_journal(struct store *store)
         .reserve_bytes = store->options.segment_size_bytes / 2,
     };
 
+    store->guard = sql_guard_create(store->options.statement_limit_ms);
     store->keeper = keeper_create(store);
     store->alarms = alarm_table_create(store);
     store->journal = journal_create(&options);
@@ -326,6 +328,7 @@ static void store_free(struct store *store)
         alarm_table_unpin(store->alarms); /* its statements, before the keeper's database */
     history_close(store->history);
     keeper_destroy(store->keeper);
+    sql_guard_destroy(store->guard);
     if (store->journal != NULL)
         journal_destroy(store->journal);
     else if (store->log != NULL)

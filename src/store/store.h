@@ -38,6 +38,7 @@ struct store_options {
     unsigned segment_count;      /* half of them in use is pressure; 0: the default */
     unsigned history_days;       /* of point-in-time recovery; 0: none */
     uint64_t history_bytes;      /* of one object's; 0: the default */
+    int64_t statement_limit_ms;  /* of the processor, for a step of a statement; 0: none */
     bool sync;                   /* false only in benchmarks of the layers above */
     bool stepped;                /* tests: no threads of its own, store_step() does their work */
 };

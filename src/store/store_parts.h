@@ -31,6 +31,7 @@ struct store {
     struct recovery *recovery;     /* owned */
     struct history *history;       /* owned; NULL: none is kept */
     struct keeper *keeper;         /* owned */
+    struct sql_guard *guard;       /* owned; NULL: statements have no limit */
     struct store_shard **shards;   /* by index, NULL while not attached; the last is the keeper's */
     uint64_t wal_bytes_max;        /* memory WALs of one shard, together */
     atomic_bool stopping;          /* nothing is asked of the keeper any more */

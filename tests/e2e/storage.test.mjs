@@ -398,6 +398,20 @@ test("its limits hold for all of a call or for none of it", { skip: onlyDormouse
     assert.deepEqual(left, [["a", 1]]);
 });
 
+test("a statement that never ends is stopped with its object, and the others go on", { skip: onlyDormouse("hangs for good") }, async () => {
+    const limited = await start("storage", { args: ["--cpu-limit", "1000", "--shards", "1"] });
+    try {
+        for (const what of ["reads", "writes", "skips"]) {
+            const outcome = await limited.ask(`/outcome-of?name=${what}&what=${encodeURIComponent(`sql-endless?what=${what}`)}`);
+            assert.equal(outcome.error?.message, "Durable Object exceeded its CPU time limit and was reset.", what);
+            assert.equal(outcome.error.durableObjectReset, true);
+            assert.equal(await limited.ask(`/at/STORE/${what}/sql-endless-left`), 0, "nothing of its turn is left");
+        }
+    } finally {
+        await limited.end();
+    }
+});
+
 /* ---- what stays ---- */
 
 const everything = (count) => {

@@ -28,6 +28,7 @@ struct store_world {
     uint64_t durable_lsn;
     int fault;
     unsigned shard_count;
+    int64_t statement_limit_ms;
 };
 
 static inline void store_world_wake(void *data)
@@ -53,6 +54,7 @@ static inline int store_world_try_open(struct store_world *world, struct err_tex
         .segment_size_bytes = 256 * 1024,
         .segment_count = 4,
         .history_days = 30,
+        .statement_limit_ms = world->statement_limit_ms,
         .sync = true,
         .stepped = true,
     };

@@ -360,3 +360,33 @@ TEST(every_listed_function_is_found)
     CHECK(!sql_policy_function_is_allowed("if"));
     CHECK(!sql_policy_function_is_allowed("readfile"));
 }
+
+TEST(a_statement_that_never_ends_is_ended)
+{
+#define NUMBERS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+    static const char *const texts[] = {
+        NUMBERS "SELECT count(*) FROM n",
+        "INSERT INTO t " NUMBERS "SELECT i FROM n",
+        NUMBERS "SELECT i FROM n; SELECT 1",
+    };
+    struct database *db = fresh();
+    struct sql_cursor *cursor = NULL;
+    struct err_text why;
+
+    database_close(db);
+    store_world_close(world);
+    world->statement_limit_ms = 20;
+    store_world_open(world);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        db = store_world_object(world, 1);
+        check_runs(db, "CREATE TABLE IF NOT EXISTS t (a)");
+        check_commits(db);
+        CHECK_EQ(sql_exec(db, bytes_of_string(texts[i]), NULL, 0, &cursor, &why),
+                 DATABASE_CRITICAL);
+        CHECK_STR_EQ(why.text, "Durable Object exceeded its CPU time limit and was reset.");
+        database_rollback(db);
+        CHECK_EQ(number_of(db, "SELECT count(*) FROM t"), 0);
+        database_close(db);
+    }
+    store_world_end(world);
+}
