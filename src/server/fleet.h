@@ -37,7 +37,7 @@ void fleet_prepare(struct fleet *fleet, const char *settings);
 /* The group has its store. Returns when all are ready. */
 int fleet_go(struct fleet *fleet);
 
-/* Instead of fleet_go(), after fleet_prepare(): there is no store. Ends the threads and frees them. */
+/* Instead of fleet_go(), after fleet_prepare(): no store. Ends the threads and frees them. */
 void fleet_call_off(struct fleet *fleet);
 
 /* A Worker of `bundle`, and the classes of `native` (NULL: none) in C, on every shard; then, if
