@@ -189,7 +189,7 @@ bool page_diff_parse(struct bytes *in, struct bytes *diff)
         if (len > rest.len)
             return false;
         place += gap + len;
-        rest = bytes_slice(rest, len, rest.len);
+        rest = bytes_of(rest.data + len, rest.len - len);
     }
     *diff = bytes_slice(*in, 0, in->len - rest.len);
     *in = rest;
@@ -204,8 +204,9 @@ static bool next_range(struct bytes *rest, uint64_t *place, struct bytes *range)
 
     if (!varint_parse(rest, &len) || len == 0 || !varint_parse(rest, &gap))
         return false;
-    *range = bytes_slice(*rest, 0, len);
-    *rest = bytes_slice(*rest, len, rest->len);
+    ASSERT(len <= rest->len);
+    *range = bytes_of(rest->data, len);
+    *rest = bytes_of(rest->data + len, rest->len - len);
     *place += gap;
     ASSERT(*place + range->len <= PAGE_BYTES);
     return true;

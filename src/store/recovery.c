@@ -324,8 +324,22 @@ static void note_alarm(struct recovery *recovery, struct object *object, uint64_
     list_push_back(recovery->notes, &note->base.link);
 }
 
-/* A commit is complete: its records one after the other. */
-static int apply_commit(struct recovery *recovery, struct object *object, uint64_t lsn)
+static int apply_record(struct recovery *recovery, struct object *object, uint64_t lsn,
+                        const struct record *record)
+{
+    int r = 0;
+
+    if (record->size_pages > 0 && record->pages.len > 0)
+        r = apply_pages(recovery, object, lsn, record);
+    if (r == 0 && (record->flags & RECORD_ALARM) != 0 && !MUTANT(43))
+        note_alarm(recovery, object, lsn, record);
+    return r;
+}
+
+/* The last record of a commit: it counts, with those that wait for it. Nearly always there are
+ * none. */
+static int apply_commit(struct recovery *recovery, struct object *object, uint64_t lsn,
+                        const struct record *last)
 {
     struct bytes rest = buf_bytes(&object->pending);
     struct record record;
@@ -333,12 +347,11 @@ static int apply_commit(struct recovery *recovery, struct object *object, uint64
 
     while (r == 0 && rest.len > 0) {
         ASSERT(record_parse(&rest, &record) == 0);
-        if (record.size_pages > 0 && record.pages.len > 0)
-            r = apply_pages(recovery, object, lsn, &record);
-        if (r == 0 && (record.flags & RECORD_ALARM) != 0 && !MUTANT(43))
-            note_alarm(recovery, object, lsn, &record);
+        r = apply_record(recovery, object, lsn, &record);
     }
     buf_clear(&object->pending);
+    if (r == 0)
+        r = apply_record(recovery, object, lsn, last);
     if (r == 0 && recovery->cached_pages > CACHED_PAGES_MAX)
         r = flush_all(recovery);
     return r < 0 ? err_pass(r) : r;
@@ -375,10 +388,10 @@ static int take_record(struct recovery *recovery, uint64_t lsn, const struct rec
     } else if (object->pending.len == 0) {
         return damaged(recovery, object, lsn, "its beginning is missing");
     }
+    if ((record->flags & RECORD_LAST) != 0)
+        return apply_commit(recovery, object, lsn, record);
     buf_append_bytes(&object->pending, encoded);
-    if ((record->flags & RECORD_LAST) == 0)
-        return 0;
-    return apply_commit(recovery, object, lsn);
+    return 0;
 }
 
 static int take_batch(void *data, const struct log_batch *batch)
