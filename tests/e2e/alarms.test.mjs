@@ -160,7 +160,8 @@ test("alarms survive a restart; what was due meanwhile rings at once", async () 
 
     const first = await rung("due", 1);
     assert.equal(first.runs[0].info.scheduledTime, due);
-    assert.equal((await clock("later", "runs")).alarm, later);
+    const { alarm } = await clock("later", "runs");
+    if (Date.now() < later) assert.equal(alarm, later);
     const second = await rung("later", 1);
     assert.ok(second.runs[0].at >= later);
 });
