@@ -17,13 +17,11 @@ import { Check, isTable } from "./config_check.js";
 import { addAssets } from "./config_assets.js";
 import { foldClasses } from "./config_classes.js";
 import { esbuildArguments } from "./config_esbuild.js";
+import { checkDate, checkFlags, NEWEST_DATE } from "./config_flags.js";
 import { ENVIRONMENT_KEYS, TOP_LEVEL_KEYS } from "./config_keys.js";
 import { parseCron } from "./cron.js";
 import { readSource } from "./config_source.js";
 import { addVariables } from "./config_vars.js";
-
-/** Behaviour that this version knows; a project without a date gets it. */
-const NEWEST_DATE = "2026-11-20";
 
 const KV_ID_MAX = 64;
 
@@ -90,13 +88,8 @@ function checkNames(check, pathOf, config) {
   if (config.main === undefined && !config.hasMain && config.assets === undefined && !(config.dormouse?.native?.length > 0)) {
     check.error(["main"], `"main" is missing: name the file the Worker starts from, for example "main": "src/index.ts".`);
   }
-  if (config.compatibility_date === undefined) {
-    check.warn([], `"compatibility_date" is missing: behaving as of ${NEWEST_DATE}. Add "compatibility_date": "${NEWEST_DATE}" to keep it so.`);
-  } else if (!/^\d{4}-\d\d-\d\d$/.test(config.compatibility_date)) {
-    check.error(pathOf("compatibility_date"), `"compatibility_date" must be a date of the form YYYY-MM-DD, but is ${JSON.stringify(config.compatibility_date)}.`);
-  } else if (config.compatibility_date > NEWEST_DATE) {
-    check.warn(pathOf("compatibility_date"), `"compatibility_date" is newer than this version knows: behaving as of ${NEWEST_DATE}.`);
-  }
+  checkDate(check, pathOf("compatibility_date"), config.compatibility_date);
+  checkFlags(check, pathOf("compatibility_flags"), config.compatibility_flags);
 }
 
 /** Bindings in `durable_objects`, checked: [{name, className, scriptName, path}]. */
@@ -253,7 +246,8 @@ function devOf(check, config) {
   const path = ["dev"];
   check.unknown(path, dev, ["ip", "port", "inspector_port", "inspector_ip", "local_protocol", "upstream_protocol", "host", "enable_containers", "container_engine", "generate_types"]);
   check.is([...path, "ip"], dev.ip, "string");
-  check.is([...path, "port"], dev.port, "number");
+  if (check.is([...path, "port"], dev.port, "number") && !(Number.isInteger(dev.port) && dev.port >= 0 && dev.port <= 65535))
+    check.error([...path, "port"], `"dev.port" must be a whole number from 0 to 65535, but is ${dev.port}.`);
   if (dev.local_protocol === "https") check.warn([...path, "local_protocol"], `"dev.local_protocol" is ignored: there is no TLS here, put a proxy in front.`);
   return { host: dev.ip ?? "", port: dev.port ?? -1 };
 }

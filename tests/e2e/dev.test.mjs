@@ -190,6 +190,15 @@ describe("mistakes", { skip: ours }, () => {
         await target.end();
     });
 
+    test("flags that contradict each other, a flag twice, no date and no port are named", async () => {
+        const edited = (edit) => changed("wrangler.jsonc", (text) => text.replace(/"compatibility_date": "[-0-9]+",/, (line) => `${line}\n  ${edit},`));
+        const flags = (...names) => edited(`"compatibility_flags": ${JSON.stringify(names)}`);
+        await failsWith(flags("rpc", "no_rpc"), /Compatibility flags are mutually contradictory: rpc vs no_rpc/);
+        await failsWith(flags("nodejs_als", "nodejs_als"), /Compatibility flag specified multiple times: nodejs_als/);
+        await failsWith(changed("wrangler.jsonc", (text) => text.replace(/"compatibility_date": "[-0-9]+"/, '"compatibility_date": "2026-13-01"')), /2026-13-01/);
+        await failsWith(edited('"dev": { "port": 70000 }'), /"dev\.port" must be a whole number from 0 to 65535, but is 70000/);
+    });
+
     test("an unknown environment is named", async () => {
         await failsWith(copyProject("dev"), /production/, { args: ["--env", "production"] });
     });
