@@ -75,7 +75,7 @@ export class RawConnection {
         return { ...head, chunks, body: chunks.join("") };
     }
 
-    async isClosed(ms = 3000) {
+    async isClosed(ms = 15_000) {
         await until(() => this.closed, { ms, what: "the server to close" }).catch(() => {});
         return this.closed;
     }
@@ -90,7 +90,7 @@ export async function exchange(port, text, { bodyless = false } = {}) {
     const connection = await RawConnection.open(port);
     try {
         const response = await connection.write(text).response({ bodyless });
-        response.closed = await connection.isClosed(response.get("connection") === "close" ? 3000 : 100);
+        response.closed = await connection.isClosed(response.get("connection") === "close" ? 15_000 : 100);
         return response;
     } finally {
         connection.destroy();
