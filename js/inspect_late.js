@@ -403,7 +403,7 @@ function formatObject(ctx, value, level) {
     keys = keys.filter((key) => typeof key === "symbol" || !/^(?:0|[1-9]\d*)$/.test(key));
   const shape = describe(ctx, value, name, tag, keys);
   if (shape.skipIndices) keys = keys.filter((key) => !/^\d+$/.test(String(key)));
-  if (platformHides(value, keys)) keys = [];
+  if (keys.some(isSlot) && platformView(value) !== null) keys = keys.filter((key) => !isSlot(key));
   const { braces } = shape;
   if (shape.base !== undefined && keys.length === 0) return shape.base;
   if (shape.base === undefined && keys.length === 0 && shape.items === undefined)
@@ -431,10 +431,9 @@ function formatObject(ctx, value, level) {
   return joinOutput(ctx, output, base, braces, shape.list === true, level, value);
 }
 
-/* Streams of the polyfill keep their state in plain properties; nobody wants to see those. */
-function platformHides(value, keys) {
-  if (keys.length === 0) return false;
-  return typeof keys[0] === "string" && keys[0].startsWith("_") && platformView(value) !== null;
+/* What the polyfill of streams keeps on its objects (tools/embed.mjs); nobody wants to see that. */
+function isSlot(key) {
+  return typeof key === "symbol" && key.description?.startsWith("_") === true;
 }
 
 function joinOutput(ctx, output, base, braces, isList, level, value) {

@@ -102,6 +102,15 @@ Object.defineProperty(Buffer.prototype, INSPECT, {
 });
 Buffer.poolSize = 8192;
 
+/* The package's functions have none. */
+function name(value, text) {
+  if (typeof value === "function" && value.name !== text) Object.defineProperty(value, "name", { value: text, configurable: true });
+}
+
+name(Buffer, "Buffer");
+for (const holder of [Buffer, Buffer.prototype])
+  for (const [key, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) if (value?.name === "") name(value, key);
+
 /* Text of one encoding as bytes of another. */
 function transcode(source, from, to) {
   return Buffer.from(Buffer.from(source).toString(from), to);

@@ -41,7 +41,7 @@ export function isReadableStream(value) {
 }
 
 export function isDisturbed(stream) {
-  return stream._disturbed === true;
+  return stream[streams().slot_disturbed] === true;
 }
 
 export function hide(target, key, value) {
@@ -61,7 +61,7 @@ export function checkSourceOwner(owner) {
 /** The source of an untouched stream, { kind, data }, leaving the stream locked and empty; or null. */
 export function takeSource(stream) {
   const source = stream[kSource];
-  if (source === undefined || source === null || stream._disturbed || stream.locked) return null;
+  if (source === undefined || source === null || isDisturbed(stream) || stream.locked) return null;
   checkSourceOwner(source.owner);
   stream[kSource] = null;
   consumeStream(stream);
@@ -71,7 +71,7 @@ export function takeSource(stream) {
 /** Make a stream look read to the end by somebody who keeps the lock. */
 export function consumeStream(stream) {
   stream.getReader();
-  stream._disturbed = true;
+  stream[streams().slot_disturbed] = true;
 }
 
 /* -- from values and pipes to streams ----------------------------------------------------------- */

@@ -2,9 +2,9 @@
  * CompressionStream and DecompressionStream over zlib in C
  */
 
+import { TransformStream } from "web-streams-polyfill";
 import { natives } from "./natives.js";
 import { exposeClass, isBufferSource, toDOMString } from "./webidl.js";
-import { GenericTransformStream } from "./streams_transform.js";
 
 const FORMATS = new Set(["gzip", "deflate", "deflate-raw"]);
 
@@ -30,13 +30,13 @@ function makeTransformer(format, compress, name) {
   };
 }
 
-export class CompressionStream extends GenericTransformStream {
+export class CompressionStream extends TransformStream {
   constructor(format) {
     super(makeTransformer(format, true, "CompressionStream"));
   }
 }
 
-export class DecompressionStream extends GenericTransformStream {
+export class DecompressionStream extends TransformStream {
   constructor(format) {
     super(makeTransformer(format, false, "DecompressionStream"));
   }

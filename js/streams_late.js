@@ -20,6 +20,9 @@ import {
   WritableStream,
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
+  slot_disturbed,
+  slot_readableStreamController,
+  slot_state,
 } from "web-streams-polyfill";
 import { exposeClass, inspectors } from "./webidl.js";
 
@@ -42,12 +45,14 @@ for (const constructor of [
 
 inspectors.set(ReadableStream, (stream) => ({
   locked: stream.locked,
-  state: stream._state,
-  supportsBYOB: stream._readableStreamController instanceof ReadableByteStreamController,
+  state: stream[slot_state],
+  supportsBYOB: stream[slot_readableStreamController] instanceof ReadableByteStreamController,
 }));
-inspectors.set(WritableStream, (stream) => ({ locked: stream.locked, state: stream._state }));
+inspectors.set(WritableStream, (stream) => ({ locked: stream.locked, state: stream[slot_state] }));
 inspectors.set(TransformStream, (stream) => ({ readable: stream.readable, writable: stream.writable }));
 
+/** Where a stream keeps whether anybody has read from it; tools/embed.mjs puts it there. */
+export { slot_disturbed };
 export * from "web-streams-polyfill";
 export { IdentityTransformStream, FixedLengthStream } from "./streams_passage.js";
 export { CompressionStream, DecompressionStream } from "./streams_compression.js";

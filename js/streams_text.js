@@ -2,11 +2,11 @@
  * TextEncoderStream, TextDecoderStream
  */
 
+import { TransformStream } from "web-streams-polyfill";
 import { encodeUtf8, TextDecoder } from "./encoding.js";
-import { GenericTransformStream } from "./streams_transform.js";
 import { exposeClass, toDOMString } from "./webidl.js";
 
-export class TextEncoderStream extends GenericTransformStream {
+export class TextEncoderStream extends TransformStream {
   constructor() {
     let high = ""; /* a lead surrogate that waits for its other half in the next chunk */
     super({
@@ -30,7 +30,7 @@ export class TextEncoderStream extends GenericTransformStream {
   }
 }
 
-export class TextDecoderStream extends GenericTransformStream {
+export class TextDecoderStream extends TransformStream {
   #decoder;
   constructor(label = "utf-8", options) {
     const decoder = new TextDecoder(label, options);

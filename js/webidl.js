@@ -76,6 +76,7 @@ export function exposeClass(constructor, name = sourceName(constructor)) {
 }
 
 export function expose(name, value) {
+  if (typeof value === "function" && value.name !== name) Object.defineProperty(value, "name", { value: name, configurable: true }); // the bundler's, or "bound …"
   exposed.set(name, value);
 }
 

@@ -83,6 +83,36 @@ const tick = {
   },
 };
 
+/* What web-streams-polyfill keeps on the objects that scripts see stands under symbols, which are exported: under names it
+ * would be there for Object.keys() and JSON.stringify(). */
+const SLOTS = (
+  "_state _reader _storedError _disturbed _readableStreamController _ownerReadableStream _closedPromise _closedPromise_resolve " +
+  "_closedPromise_reject _readRequests _readIntoRequests _associatedReadableByteStreamController _view _controlledReadableStream " +
+  "_controlledReadableByteStream _queue _queueTotalSize _started _closeRequested _pullAgain _pulling _strategySizeAlgorithm _strategyHWM " +
+  "_pullAlgorithm _cancelAlgorithm _byobRequest _autoAllocateChunkSize _pendingPullIntos _writer _writableStreamController _writeRequests " +
+  "_inFlightWriteRequest _closeRequest _inFlightCloseRequest _pendingAbortRequest _backpressure _controlledWritableStream _abortReason " +
+  "_abortController _writeAlgorithm _closeAlgorithm _abortAlgorithm _ownerWritableStream _readyPromise _readyPromise_resolve " +
+  "_readyPromise_reject _readyPromiseState _closedPromiseState _writable _readable _backpressureChangePromise _backpressureChangePromise_resolve " +
+  "_transformStreamController _controlledTransformStream _transformAlgorithm _flushAlgorithm _finishPromise _finishPromise_resolve " +
+  "_finishPromise_reject _countQueuingStrategyHighWaterMark _byteLengthQueuingStrategyHighWaterMark _asyncIteratorImpl"
+).split(" ");
+
+const slots = {
+  name: "slots",
+  setup(build) {
+    build.onLoad({ filter: /\/web-streams-polyfill\/.*\.mjs$/ }, ({ path }) => {
+      const met = new Set();
+      const slot = (name) => (met.add(name), `slot${name}`);
+      const contents = readFileSync(path, "utf8")
+        .replace(/\.(_[a-z]\w*)/g, (all, name) => (SLOTS.includes(name) ? `[${slot(name)}]` : all))
+        .replace(/"(_[a-z]\w*)"/g, (all, name) => (SLOTS.includes(name) ? slot(name) : all));
+      for (const name of SLOTS) if (!met.has(name)) throw new Error(`${path} has no ${name}`);
+      const symbols = SLOTS.map((name) => `export const slot${name} = Symbol("${name}");\n`).join("");
+      return { contents: symbols + contents };
+    });
+  },
+};
+
 /* `import * as events` in late_shared.js becomes an import of each name, and `() => events` makes the
  * object of them. */
 const sharing = {
@@ -116,7 +146,7 @@ const result = await build({
   legalComments: "none",
   banner: { js: "(function (__natives, __options) {" },
   footer: { js: "return __hooks; })" },
-  plugins: [tick, main !== null ? shared : sharing],
+  plugins: [tick, slots, main !== null ? shared : sharing],
 }).catch(() => process.exit(1)); /* esbuild has said why */
 
 const script = Buffer.from(result.outputFiles[0].contents);
