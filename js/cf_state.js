@@ -7,7 +7,7 @@
 
 import { compat } from "./compat.js";
 import { natives } from "./natives.js";
-import { finishClass, INTERNAL, toDOMString } from "./webidl.js";
+import { finishClass, INTERNAL, requireArguments, toDOMString } from "./webidl.js";
 import { DurableObjectStorage } from "./cf_storage.js";
 import { makeId } from "./cf_namespace.js";
 import { sendError, NO_ALARM_RETRY, RESET } from "./cf_errors.js";
@@ -51,6 +51,7 @@ export class DurableObjectState {
   }
 
   waitUntil(promise) {
+    requireArguments(arguments.length, 1, "waitUntil", "DurableObjectState", "Promise");
     natives.wait_until(Promise.resolve(promise));
   }
 

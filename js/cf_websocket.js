@@ -380,8 +380,8 @@ export function acceptHibernatable(handle, live, socket, tags) {
   const list = [];
   if (tags !== undefined) {
     if (!Array.isArray(tags)) throw new TypeError("Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 2 is not of type 'Array'.");
-    for (const [i, tag] of tags.map(toDOMString).entries()) {
-      if (i === TAG_COUNT_MAX) throw new Error(`a Hibernatable WebSocket cannot have more than ${TAG_COUNT_MAX} tags`);
+    for (const tag of tags.map(toDOMString)) {
+      if (list.length === TAG_COUNT_MAX) throw new Error(`a Hibernatable WebSocket cannot have more than ${TAG_COUNT_MAX} tags`);
       if (natives.utf8_length(tag) > TAG_BYTES_MAX) throw new Error(`"${tag}" is longer than the max tag length (${TAG_BYTES_MAX} characters).`);
       if (!list.includes(tag)) list.push(tag);
     }

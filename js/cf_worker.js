@@ -19,7 +19,7 @@ import { constructObject } from "./cf_object.js";
 import { MethodThrew, rpc } from "./cf_rpc.js";
 import { respond } from "./cf_respond.js";
 import { lateScript } from "./late.js";
-import { finishClass } from "./webidl.js";
+import { finishClass, requireArguments } from "./webidl.js";
 
 const assetFiles = lateScript("cf_assets");
 const kv = lateScript("cf_kv");
@@ -80,6 +80,7 @@ class ExecutionContext {
   }
 
   waitUntil(promise) {
+    requireArguments(arguments.length, 1, "waitUntil", "ExecutionContext", "Promise");
     natives.wait_until(Promise.resolve(promise));
   }
 

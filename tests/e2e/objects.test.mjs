@@ -188,6 +188,12 @@ test("a rejection in waitUntil harms nobody", async () => {
     assert.equal(await standard("rejecting", "counter"), 1);
 });
 
+test("waitUntil wants an argument, a promise or not", async () => {
+    const [nothing, ...taken] = await standard("wait-until-misused", "wait-until-nothing");
+    assert.equal(nothing.error.message, "Failed to execute 'waitUntil' on 'DurableObjectState': parameter 1 is not of type 'Promise'.");
+    assert.deepEqual(taken, [{}, {}]);
+});
+
 test("an ordinary error does not reset the object", { skip: onlyInMemory("its fields are gone anyway") }, async () => {
     await standard("robust", "counter");
     const [{ error }] = await together("STANDARD", "robust", "throw");

@@ -310,6 +310,7 @@ test("misuse of acceptWebSocket is refused with the platform's words", async () 
 test("arguments are converted as the platform converts them", async () => {
     const result = await sleeper("converts", "conversions");
     assert.equal(text(result.elevenWithTwins), "Error: a Hibernatable WebSocket cannot have more than 10 tags");
+    assert.deepEqual(result.elevenTwins, { value: ["same"] });
     assert.match(text(result.longBeforeMany), /^Error: "x+" is longer than the max tag length/);
     const symbol = "TypeError: Cannot convert a Symbol value to a string";
     assert.deepEqual([text(result.symbolTag), text(result.listedWithSymbol)], [symbol, symbol]);
