@@ -428,15 +428,9 @@ function readView(buffer) {
 
 const hidden = (value) => ({ value, writable: true, enumerable: false, configurable: true });
 
-/* Where the engine made an error says nothing about it either. */
-function forgetPlace(error) {
-  for (const property of ["line", "column", "sourceURL"]) delete error[property];
-}
-
 function makeError(name, message) {
   const Constructor = typeof globalThis[name] === "function" && Error.isPrototypeOf(globalThis[name]) ? globalThis[name] : Error;
   const error = Constructor === AggregateError ? new AggregateError([]) : new Constructor();
-  forgetPlace(error);
   /* The stack of this call says nothing about the error's own past. */
   Object.defineProperty(error, "stack", hidden(message ? `${name}: ${message}` : name));
   if (message !== undefined) Object.defineProperty(error, "message", hidden(message));

@@ -65,7 +65,6 @@ export class DOMException extends NativeError {
     Object.defineProperty(this, "message", shown(this.#message));
     dressStack(this, `${this.#name}: ${this.#message}`);
     if (Object.hasOwn(this, "stack")) Object.defineProperty(this, "stack", { enumerable: true });
-    for (const place of ["line", "column", "sourceURL"]) delete this[place]; /* the engine's */
   }
 
   static {

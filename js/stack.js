@@ -96,6 +96,14 @@ function dress(error, header) {
     enumerable: false,
     configurable: true,
   });
+  forgetPlace(error);
+}
+
+/** Take away the own properties that JavaScriptCore gives an error and V8 does not: the stack has them. */
+function forgetPlace(error) {
+  delete error.line;
+  delete error.column;
+  delete error.sourceURL;
 }
 
 /** What becomes `stack`: text, or whatever the program's Error.prepareStackTrace makes of the frames. */

@@ -94,3 +94,13 @@ test("causes follow, and anything can be thrown", () => {
   assert.equal(hooks.describeThrown("text"), "Uncaught text");
   assert.equal(hooks.describeThrown(Object.create(null)), "Uncaught [object Object]");
 });
+
+test("an error has the own properties that V8 gives it", () => {
+  const own = (error) => Object.getOwnPropertyNames(error).sort().join();
+  class Mine extends TypeError {}
+  assert.equal(own(new Error("m")), "message,stack");
+  assert.equal(own(new Error()), "stack");
+  assert.equal(own(new Mine("m", { cause: 1 })), "cause,message,stack");
+  assert.equal(own(new DOMException("m")), "code,message,name,stack");
+  assert.equal(own(structuredClone(new RangeError("m"))), "message,stack");
+});
