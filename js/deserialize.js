@@ -458,9 +458,8 @@ function readPlainError() {
     } else throw corrupt();
   }
   const error = makeError(name, message);
-  /* V8 leaves both enumerable. */
-  if (stack !== undefined) Object.defineProperty(error, "stack", { ...hidden(stack), enumerable: true });
-  if (hasCause) Object.defineProperty(error, "cause", { ...hidden(cause), enumerable: true });
+  if (stack !== undefined) Object.defineProperty(error, "stack", hidden(stack));
+  if (hasCause) Object.defineProperty(error, "cause", hidden(cause));
   return (objects[slot] = error);
 }
 

@@ -610,7 +610,7 @@ function writeHostError(error) {
   writeValue(rest);
 }
 
-/** V8's own form: prototype, message, cause, stack. */
+/** V8's own form: prototype, message, stack, cause. */
 function writePlainError(error) {
   writeKnown(error);
   writeByte(T_ERROR);
@@ -621,15 +621,15 @@ function writePlainError(error) {
     writeByte(0x6d);
     writeString(`${message.value}`);
   }
+  const { stack } = error;
+  if (typeof stack === "string") {
+    writeByte(0x73);
+    writeString(stack);
+  }
   const cause = Object.getOwnPropertyDescriptor(error, "cause");
   if (cause !== undefined && "value" in cause) {
     writeByte(0x63);
     writeValue(cause.value);
-  }
-  const { stack } = error;
-  if (typeof stack === "string" && writeMode !== "rpc") {
-    writeByte(0x73);
-    writeString(stack);
   }
   writeByte(T_ERROR_END);
 }
