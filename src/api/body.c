@@ -17,6 +17,7 @@ struct body_end {
     bool writes;
     struct context *context; /* the request that lives until it is written; NULL: none */
     struct list link;        /* context.bodies */
+    struct pending keep;     /* an object's stays bound as long as somebody may read */
     struct pipe_watch watch;
     struct body_wait *wait; /* what is under way; owns itself */
     unsigned refs;
@@ -43,6 +44,7 @@ static struct pipe *end_release(struct body_end *end)
     if (pipe == NULL)
         return NULL;
     end->pipe = NULL;
+    pending_unbind(&end->keep);
     if (end->writes)
         pipe_watch_writer(pipe, NULL);
     else
@@ -107,7 +109,17 @@ static void look_again(struct body_end *end)
 
 static void news(struct pipe_watch *watch)
 {
-    look_again(container_of(watch, struct body_end, watch));
+    struct body_end *end = container_of(watch, struct body_end, watch);
+
+    if (end->writes && end->pipe != NULL && pipe_cancelled(end->pipe))
+        pending_unbind(&end->keep); /* nobody reads it any more */
+    look_again(end);
+}
+
+/* The object that writes it is over. */
+static void keep_drop(struct pending *pending)
+{
+    end_over(container_of(pending, struct body_end, keep));
 }
 
 /* What pipe_read() says, as a value; NULL: nothing there yet. An error is put into *thrown. */
@@ -244,6 +256,9 @@ static JSValueRef body_pipe_create(struct js_call *call)
         end->context = context;
         list_push_back(&context->bodies, &end->link);
         context->essential++;
+    } else {
+        end->keep.drop = keep_drop;
+        pending_bind(&end->keep, context, HOLD_IO);
     }
     return js_box_make(call->realm, &end_type, end, NULL);
 }

@@ -292,6 +292,13 @@ describe("what is handed out", () => {
         assert.deepEqual(heard, ["made", "noted"]);
     });
 
+    test("who writes a stream that somebody reads stays, and may go when nobody does", async () => {
+        const step = stepper(target, "speaker");
+        assert.equal(await step("hear what is said late", { idle: IDLE_MS }), "late");
+        await sleep(IDLE_MS);
+        assert.equal(await step("still has a listener"), false);
+    });
+
     test("who has handed something out stays", { skip: onlyInMemory("the keeper forgets it") }, async () => {
         const step = stepper(target, "lender");
         await step("give a target to a peer");
