@@ -146,16 +146,15 @@ class Layer {
 
   /** Everything that was written is on its way, or never will be. */
   flush() {
-    if (this.#sent === this.#written || this.writable._state !== "writable") return Promise.resolve();
+    if (this.#sent === this.#written || !streams().isWritable(this.writable)) return Promise.resolve();
     return new Promise((resolve) => this.#whenSent.push(resolve));
   }
 
   /** As the script's own close() would, behind what it has written; also while it holds a writer. */
   closeWritable() {
     const { writable } = this;
-    if (writable._state !== "writable" || writable._closeRequest !== undefined || writable._inFlightCloseRequest !== undefined)
-      return Promise.resolve();
-    return quiet(writable.locked ? writable._writer.close() : writable.close());
+    if (streams().isEnding(writable)) return Promise.resolve();
+    return quiet(streams().closeWritable(writable));
   }
 
   /** What was written is still sent; nothing more is taken. */

@@ -20,9 +20,12 @@ import {
   WritableStream,
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
+  slot_closeRequest,
   slot_disturbed,
+  slot_inFlightCloseRequest,
   slot_readableStreamController,
   slot_state,
+  slot_writer,
 } from "web-streams-polyfill";
 import { exposeClass, inspectors } from "./webidl.js";
 
@@ -50,6 +53,20 @@ inspectors.set(ReadableStream, (stream) => ({
 }));
 inspectors.set(WritableStream, (stream) => ({ locked: stream.locked, state: stream[slot_state] }));
 inspectors.set(TransformStream, (stream) => ({ readable: stream.readable, writable: stream.writable }));
+
+export function isWritable(writable) {
+  return writable[slot_state] === "writable";
+}
+
+/** Has anybody begun to close it, or has it ended in another way? */
+export function isEnding(writable) {
+  return !isWritable(writable) || writable[slot_closeRequest] !== undefined || writable[slot_inFlightCloseRequest] !== undefined;
+}
+
+/** Close it, whoever has its writer. */
+export function closeWritable(writable) {
+  return writable.locked ? writable[slot_writer].close() : writable.close();
+}
 
 /** Where a stream keeps whether anybody has read from it; tools/embed.mjs puts it there. */
 export { slot_disturbed };
