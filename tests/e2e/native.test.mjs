@@ -335,7 +335,7 @@ test("a stop waits five seconds for work that does not end", { skip }, async () 
         compile(directory, "endless.c", "endless.so");
     };
     await withProject(make, async (server) => {
-        assert.equal(await (await server.fetch("/")).text(), "under way");
+        await until(async () => (await (await server.fetch("/")).text()) === "under way", { what: "the work to begin" });
         const from = Date.now();
         await server.stop(); /* with status 0 */
         assert.ok(Date.now() - from >= 4900, `it stopped after ${Date.now() - from} ms`);
