@@ -473,10 +473,13 @@ static int collect(void *arg, const char *name)
 
 static int sim_space(struct os *os, const char *path, uint64_t *bytes)
 {
-    const struct sim_os *sim = sim_of(os);
-    uint64_t used = sim_disk_used(&sim->disk);
+    struct sim_os *sim = sim_of(os);
+    uint64_t used;
 
     (void)path;
+    pthread_mutex_lock(&sim->lock);
+    used = sim_disk_used(&sim->disk);
+    pthread_mutex_unlock(&sim->lock);
     *bytes = used < sim->space_bytes ? sim->space_bytes - used : 0;
     return 0;
 }
