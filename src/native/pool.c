@@ -2,18 +2,17 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/cond.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-enum {
-    IDLE_MS = 10000, /* without a job a thread ends */
-    END_MS = 5000,   /* jobs have at the end of the process */
-};
+#define NS_PER_S INT64_C(1000000000)
+#define IDLE_NS  (10 * NS_PER_S) /* without a job a thread ends */
+#define END_S    5               /* jobs have at the end of the process */
 
 /*
  *               submit              a thread takes it           run() returned
@@ -42,30 +41,6 @@ struct pool {
     bool ending;
     bool left; /* by pool_destroy(): the last thread frees it */
 };
-
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
-static struct timespec after(int64_t ms)
-{
-    struct timespec when;
-
-    clock_gettime(CLOCK_MONOTONIC, &when);
-    when.tv_sec += ms / 1000;
-    when.tv_nsec += ms % 1000 * 1000000;
-    if (when.tv_nsec >= 1000000000) {
-        when.tv_sec++;
-        when.tv_nsec -= 1000000000;
-    }
-    return when;
-}
 
 struct pool *pool_create(void)
 {
@@ -96,7 +71,7 @@ static void pool_free(struct pool *pool)
 /* Under the lock. False: there was nothing for a while, or it is the end. */
 static bool wait_for_job(struct pool *pool)
 {
-    struct timespec until = after(IDLE_MS);
+    struct timespec until = cond_deadline(IDLE_NS);
     int r = 0;
 
     pool->idle++;
@@ -224,7 +199,7 @@ enum pool_abandon_result pool_abandon(struct pool *pool, struct pool_job *job)
 
 void pool_destroy(struct pool *pool)
 {
-    struct timespec until = after(END_MS);
+    struct timespec until = cond_deadline(END_S * NS_PER_S);
     unsigned threads;
     int r = 0;
 
@@ -242,5 +217,5 @@ void pool_destroy(struct pool *pool)
         pool_free(pool);
     else
         log_warn("%u works of classes in C have not ended in %d s and are left to themselves",
-                 threads, END_MS / 1000);
+                 threads, END_S);
 }

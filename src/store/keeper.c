@@ -4,9 +4,9 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/assert.h"
+#include "base/cond.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -59,15 +59,11 @@ struct keeper {
 struct keeper *keeper_create(struct store *store)
 {
     struct keeper *keeper = mem_new(struct keeper);
-    pthread_condattr_t monotonic;
 
     keeper->store = store;
     list_init(&keeper->written);
     pthread_mutex_init(&keeper->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&keeper->work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    cond_init(&keeper->work);
     return keeper;
 }
 
@@ -288,19 +284,9 @@ int keeper_round(struct keeper *keeper, bool all)
 
 /* ---- the thread ---- */
 
-static struct timespec in_ns(int64_t ns)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)((until.tv_nsec + ns) / 1000000000);
-    until.tv_nsec = (long)((until.tv_nsec + ns) % 1000000000);
-    return until;
-}
-
 static void wait_ns(struct keeper *keeper, int64_t ns)
 {
-    struct timespec until = in_ns(ns);
+    struct timespec until = cond_deadline(ns);
 
     pthread_cond_timedwait(&keeper->work, &keeper->mutex, &until);
 }
@@ -308,7 +294,7 @@ static void wait_ns(struct keeper *keeper, int64_t ns)
 /* Every refused commit asks for a round, and each of them tries to write a whole segment. */
 static void wait_for_disk(struct keeper *keeper)
 {
-    struct timespec until = in_ns(ROUND_FULL_NS);
+    struct timespec until = cond_deadline(ROUND_FULL_NS);
 
     while (!keeper->stopping)
         if (pthread_cond_timedwait(&keeper->work, &keeper->mutex, &until) == ETIMEDOUT)

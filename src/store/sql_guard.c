@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include "base/assert.h"
+#include "base/cond.h"
 #include "base/mem.h"
 
 /*
@@ -73,8 +74,7 @@ static void *guard_run(void *data)
 
     pthread_mutex_lock(&guard->lock);
     while (!guard->stopping) {
-        int64_t next_ns = clock_ns(CLOCK_MONOTONIC) + guard->look_ns;
-        struct timespec next = {.tv_sec = next_ns / NS_PER_S, .tv_nsec = next_ns % NS_PER_S};
+        struct timespec next = cond_deadline(guard->look_ns);
         struct list *link;
 
         if (pthread_cond_timedwait(&guard->wake, &guard->lock, &next) != ETIMEDOUT)
@@ -89,7 +89,6 @@ static void *guard_run(void *data)
 struct sql_guard *sql_guard_create(int64_t limit_ms)
 {
     struct sql_guard *guard;
-    pthread_condattr_t attributes;
     int64_t look_ms = limit_ms / 4;
 
     if (limit_ms == 0)
@@ -103,10 +102,7 @@ struct sql_guard *sql_guard_create(int64_t limit_ms)
     guard->look_ns = look_ms * NS_PER_MS;
     list_init(&guard->seats);
     pthread_mutex_init(&guard->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&guard->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    cond_init(&guard->wake);
     ASSERT(pthread_create(&guard->thread, NULL, guard_run, guard) == 0);
     return guard;
 }

@@ -176,8 +176,8 @@ static void no_pause(struct socket_wire *wire, bool paused)
     (void)paused;
 }
 
-static const struct socket_wire_ops wire_ops = {count_frame, no_close, free_wire, no_auto,
-                                                no_pause};
+static const struct socket_wire_ops wire_ops = {count_frame, no_close, free_wire,
+                                                no_auto,     no_pause, NULL};
 
 static void accept_one(struct world *world, const char *name)
 {
