@@ -130,7 +130,7 @@ test("a bookmark outlives restarts, kill -9 among them", only, async () => {
     assert.deepEqual(await texts(object), ["one", "two", "three"]);
 });
 
-test("history goes on when the journal has been used many times over", { ...only, timeout: 120_000 }, async () => {
+test("history goes on when the journal has been used many times over", { ...only, timeout: 300_000 }, async () => {
     const object = notes("long");
     const marks = [];
     const big = "x".repeat(1_000_000);
